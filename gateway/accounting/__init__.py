@@ -1,0 +1,1 @@
+"""What a request cost: buckets, prices, the ledger."""

@@ -1,0 +1,1 @@
+"""Models, capabilities and prices: committed data and its lookup."""

@@ -1,0 +1,1 @@
+"""What the operator said: schema, load, compile to an immutable snapshot, reload."""

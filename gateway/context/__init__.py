@@ -1,0 +1,1 @@
+"""What is added for the user: kinds, scopes, rendering, injection."""

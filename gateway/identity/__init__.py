@@ -1,0 +1,1 @@
+"""Who is calling: tokens, users, their provider keys and preferences."""

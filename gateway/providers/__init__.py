@@ -1,0 +1,1 @@
+"""Native formats of the providers: pure translation, one file or folder each."""

@@ -1,0 +1,1 @@
+"""An upstream simulator, written from the vendors' documents alone."""

@@ -1,0 +1,1 @@
+"""Persistence over the Redis protocol: one implementation for embedded, single, Sentinel and Cluster."""

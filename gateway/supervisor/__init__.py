@@ -1,0 +1,1 @@
+"""The parent process: lock, embedded store, workers, signals, drain."""

@@ -1,0 +1,76 @@
+"""Where a request goes, and the native request and reply head that cross the wire."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from msgspec import Struct
+
+from gateway.types.models import ModelInfo
+from gateway.types.secret import Secret
+
+
+class KeySource(StrEnum):
+    """Whose provider key an attempt uses."""
+
+    OWN = "own"
+    PLATFORM = "platform"
+    NONE = "none"  # the provider needs no key (a local Ollama)
+
+
+class Target(Struct, frozen=True):
+    """Provider + upstream model + whose key + endpoint: one entry of a route plan.
+
+    `provider` is the name shown, booked and preferred: a configured provider, or the name of a
+    user's own endpoint. `type` is the wire format's key in `providers/registry.py`. `base_url` has
+    no trailing slash. `trusted` is False for endpoints a user supplied: those are judged by
+    address. `label` is the closed metric label for `provider` ("own_endpoint" for a user's own).
+    """
+
+    provider: str
+    type: str
+    model: str
+    base_url: str
+    key_source: KeySource
+    key_name: str | None
+    audience: str
+    settings: Mapping[str, str]
+    info: ModelInfo
+    trusted: bool = True
+    label: str = "other"
+    headers: Mapping[str, str] = {}
+
+
+class Credential(Struct, frozen=True):
+    """An opened provider key, in memory, for one attempt. `secret` is the string, or JSON text."""
+
+    secret: Secret
+
+
+class UpstreamRequest(Struct, frozen=True):
+    """A native HTTP request, complete but for authorization. Header names are lower-case."""
+
+    method: str
+    url: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    stream: bool = False
+
+    def with_headers(self, *headers: tuple[str, str]) -> "UpstreamRequest":
+        """Return the request with headers appended."""
+        return UpstreamRequest(
+            self.method, self.url, (*self.headers, *headers), self.body, self.stream
+        )
+
+    def __repr__(self) -> str:
+        return f"UpstreamRequest({self.method} {self.url.split('?')[0]}, {len(self.body)} bytes)"
+
+
+class ReplyHead(Struct, frozen=True):
+    """Status and headers of a native reply. Header names are lower-case; repeats are joined by ", "."""
+
+    status: int
+    headers: Mapping[str, str]
+
+    def header(self, name: str) -> str | None:
+        """Return a header's value by its lower-case name."""
+        return self.headers.get(name)

@@ -1,0 +1,1 @@
+"""Sealed records: codec, key ring, data keys."""

@@ -1,0 +1,1 @@
+"""The client-facing formats, pure: chat, gateway options, server-sent events."""
