@@ -36,13 +36,14 @@ from gateway.errors.client import (
     UpstreamTimeout,
     UserKeyError,
 )
-from gateway.errors.config import ConfigError
+from gateway.errors.config import ConfigError, ConfigFaults
 from gateway.errors.upstream import Failure, UpstreamError
 
 __all__ = [
     "AuthenticationFailed",
     "BudgetSpent",
     "ConfigError",
+    "ConfigFaults",
     "Conflict",
     "ContextNotAllowed",
     "ExceedsLimit",

@@ -37,6 +37,14 @@ class OnDisconnect(StrEnum):
     DRAIN = "drain"
 
 
+class UnsupportedPolicy(StrEnum):
+    """How strictly fields are judged that a provider does not take."""
+
+    STRICT = "strict"  # also what only changes sampling is refused
+    LENIENT = "lenient"  # refused is what changes the answer
+    DROP_ALL = "drop_all"  # everything is dropped, except tools: those are never lost silently
+
+
 class ContextPreference(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """The user's default scope, and kinds switched off by default."""
 

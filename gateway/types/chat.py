@@ -186,12 +186,15 @@ class Reasoning(Struct, frozen=True):
     """How much the model should think. All None: the client said nothing.
 
     `effort` is none|minimal|low|medium|high|xhigh|max; `budget_tokens` an explicit budget;
-    `raw_thinking` an Anthropic-style `thinking` object to pass on unchanged.
+    `raw_thinking` an Anthropic-style `thinking` object to pass on unchanged, `raw_reasoning` an
+    OpenRouter-style `reasoning` object. The first two are filled from the raw objects where the
+    client used those: `effort` is then "none" for "disabled".
     """
 
     effort: str | None = None
     budget_tokens: int | None = None
     raw_thinking: Mapping[str, Any] | None = None
+    raw_reasoning: Mapping[str, Any] | None = None
 
 
 class Sampling(Struct, frozen=True):

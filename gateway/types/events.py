@@ -16,12 +16,17 @@ from gateway.types.usage import Usage as UsageCounts
 
 
 class Start(Struct, frozen=True):
-    """The reply has begun. `id` and `created` are None where the provider gives none."""
+    """The reply has begun. `id` and `created` are None where the provider gives none.
+
+    `openai_id`: the id comes from an OpenAI-shaped provider and is shown as it is; any other is
+    given the prefix that clients expect.
+    """
 
     model: str
     id: str | None = None
     created: int | None = None
     extra: Members = NO_EXTRA  # top-level members of the client's format (system_fingerprint, …)
+    openai_id: bool = False
 
 
 class Text(Struct, frozen=True):
@@ -39,7 +44,11 @@ class Reasoning(Struct, frozen=True):
 
 
 class ReasoningOpaque(Struct, frozen=True):
-    """A block for `reasoning_details`: to be echoed by the client, unread, to the same vendor."""
+    """A block for `reasoning_details`: to be echoed by the client, unread, to the same vendor.
+
+    A detail that names an `index` seen before continues that block: its `text`, `summary` and
+    `data` are appended. One without an `index` is a block of its own.
+    """
 
     choice: int
     detail: Mapping[str, Any]
@@ -100,10 +109,14 @@ class Audio(Struct, frozen=True):
 
 
 class Extra(Struct, frozen=True):
-    """Members the client's format has no place for. `choice` None: top level of the reply."""
+    """Members the client's format has no place for. `choice` None: top level of the reply.
+
+    `beside`: they stand in the choice, beside its message, not in the message.
+    """
 
     choice: int | None
     members: Mapping[str, Any]
+    beside: bool = False
 
 
 class Finish(Struct, frozen=True):

@@ -5,10 +5,11 @@ from enum import StrEnum
 from msgspec import Struct
 
 
-class Price(Struct, frozen=True):
+class Price(Struct, frozen=True, omit_defaults=True):
     """Integer nano-dollars (1e-9 USD) per million tokens, by usage bucket.
 
-    `None` in an optional bucket means: priced like `input` or `output`.
+    `None` in an optional bucket means: priced like `input` or `output`; `cache_write_1h` like
+    `cache_write`.
     """
 
     input: int
@@ -21,7 +22,7 @@ class Price(Struct, frozen=True):
     audio_output: int | None = None
 
 
-class PriceTier(Struct, frozen=True):
+class PriceTier(Struct, frozen=True, omit_defaults=True):
     """The price that holds for a request with more than `above` prompt tokens."""
 
     above: int
@@ -36,12 +37,41 @@ class PriceState(StrEnum):
     UNKNOWN = "unknown"
 
 
-class ModelPrice(Struct, frozen=True):
-    """A model's base price and its long-context tiers, ascending by `above`."""
+class PriceChange(Struct, frozen=True, omit_defaults=True):
+    """A price that takes the base's place: from a moment on, or in some hours of every day.
+
+    `since` is in Unix seconds. `daily` is (start, end) in seconds of the UTC day, the end
+    excluded; a start after the end spans midnight.
+    """
+
+    base: Price
+    tiers: tuple[PriceTier, ...] = ()
+    since: int | None = None
+    daily: tuple[int, int] | None = None
+
+    def holds(self, now: float) -> bool:
+        """Whether this price is in force at `now` (Unix seconds)."""
+        if self.since is not None and now < self.since:
+            return False
+        if self.daily is None:
+            return True
+        start, end = self.daily
+        second = now % 86_400
+        return start <= second < end if start <= end else second >= start or second < end
+
+
+class ModelPrice(Struct, frozen=True, omit_defaults=True):
+    """A model's base price and its long-context tiers, ascending by `above`.
+
+    `per_request` is charged for each request beside its tokens, in nano-dollars. `changes` are
+    prices announced for later and peak hours; of those in force the last one holds.
+    """
 
     state: PriceState
     base: Price | None = None
     tiers: tuple[PriceTier, ...] = ()
+    per_request: int = 0
+    changes: tuple[PriceChange, ...] = ()
 
 
 UNKNOWN_PRICE = ModelPrice(PriceState.UNKNOWN)

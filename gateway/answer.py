@@ -1,0 +1,216 @@
+"""Writes an opened reply to the caller, meters it on the way, and books it before its last byte."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.accounting.cost import cost_nano, format_usd
+from gateway.accounting.meter import Meter
+from gateway.accounting.rows import LedgerRow, Status
+from gateway.attempt import OpenedReply
+from gateway.errors import UpstreamError
+from gateway.exchange import JSON_HEADERS, STREAM_HEADERS, Attempt, Downstream, Exchange
+from gateway.metrics import ATTEMPT_SECONDS, ATTEMPTS, CONTEXT_TOKENS, FIRST_TOKEN_SECONDS
+from gateway.routing.outcome import to_client_error
+from gateway.types import events as ev
+from gateway.types.usage import Certainty, Usage
+from gateway.wire.chat_write import CompletionWriter, StreamWriter
+
+DEFAULT_FEATURE = "chat"
+
+
+def book_attempt(  # noqa: PLR0913  # the facts of one row
+    exchange: Exchange,
+    attempt: Attempt,
+    *,
+    status: Status,
+    usage: Usage = Usage(),  # noqa: B008  # an immutable zero
+    certainty: Certainty = Certainty.ABORTED,
+    meter: Meter | None = None,
+    failure: str | None = None,
+) -> tuple[LedgerRow, "asyncio.Task[None]"]:
+    """Hand the attempt's row to the ledger and count it. Never waits, so it works while cancelled."""
+    target, options, block = attempt.target, exchange.options, attempt.block
+    now = exchange.clock.monotonic()
+    first = meter.first_token if meter else None
+    row = LedgerRow(
+        request_id=exchange.request_id,
+        attempt=attempt.number,
+        user_id=exchange.caller.user_id,
+        token_id=exchange.caller.token.id,
+        time=exchange.received,
+        provider=target.provider,
+        model=(meter.model if meter else None) or target.model,
+        status=status,
+        certainty=certainty,
+        usage=usage,
+        cost_nano=cost_nano(usage, target.info.price, exchange.received),
+        feature=options.feature or DEFAULT_FEATURE,
+        feature_id=options.feature_id,
+        key_source=target.key_source.value,
+        failure=failure,
+        latency_ms=round((now - attempt.started) * 1000),
+        first_token_ms=None if first is None else round((first - attempt.started) * 1000),
+        stream=exchange.chat.stream,
+        scope=block.scope.value,
+        kinds=block.kinds,
+        context_tokens=block.tokens,
+        provider_label=target.label,
+        model_label=target.info.id if target.info.known else "other",
+    )
+    _count(attempt, exchange, row, now, first)
+    return row, exchange.ledger.book(row)
+
+
+class Answer:
+    """The one reply that is passed on, from its first event to the booking before its last byte."""
+
+    def __init__(self, exchange: Exchange, attempt: Attempt, opened: OpenedReply) -> None:
+        self._exchange = exchange
+        self._attempt = attempt
+        self._opened = opened
+        self._meter = Meter()
+        self._held_usage: ev.Usage | None = None
+        for event in opened.first:
+            if isinstance(event, ev.Start):
+                self._meter.add(event, 0.0)  # the model's name is needed for the headers
+
+    async def write(self, downstream: Downstream) -> None:
+        """Write the reply as the client asked for it. Exactly one row is booked, whatever happens.
+
+        Raises GatewayError only before anything was sent; later faults become an error event.
+        """
+        try:
+            if self._exchange.chat.stream:
+                await self._write_stream(downstream)
+            else:
+                await self._write_whole(downstream)
+        except asyncio.CancelledError:
+            self._book(Status.CANCELLED)
+            raise
+        finally:
+            await self._opened.reply.aclose()
+
+    async def _write_whole(self, downstream: Downstream) -> None:
+        exchange = self._exchange
+        writer = CompletionWriter(
+            exchange.chat,
+            id=exchange.request_id,
+            created=int(exchange.received),
+            model=self._attempt.target.model,
+        )
+        try:
+            async for events in self._opened.events():
+                for event in events:
+                    self._meter.add(event, exchange.clock.monotonic())
+                    writer.add(event)
+        except UpstreamError as error:
+            await self._book(Status.CUT, error.failure.value)[1]
+            raise to_client_error(error, self._attempt.target) from None
+        row, booked = self._book(Status.OK)
+        await booked
+        headers = self._headers(JSON_HEADERS)
+        if row.cost_nano is not None:
+            headers["x-gateway-cost-usd"] = format_usd(row.cost_nano)
+        body = writer.body()
+        headers["content-length"] = str(len(body))
+        await downstream.start(200, headers)
+        await downstream.write(body, more=False)
+
+    async def _write_stream(self, downstream: Downstream) -> None:
+        exchange = self._exchange
+        writer = StreamWriter(
+            exchange.chat,
+            id=exchange.request_id,
+            created=int(exchange.received),
+            model=self._attempt.target.model,
+            usage_wanted=exchange.chat.include_usage or exchange.options.usage,
+        )
+        if not downstream.started:  # a keep-alive may have sent the head before
+            await downstream.start(200, self._headers(STREAM_HEADERS))
+        try:
+            async for events in self._opened.events():
+                chunk = b"".join([await self._write_event(writer, event) for event in events])
+                if chunk:
+                    await downstream.write(chunk, more=True)
+        except UpstreamError as error:
+            await self._book(Status.CUT, error.failure.value)[1]
+            fault = to_client_error(error, self._attempt.target)
+            exchange.summary.update(code=fault.code, origin=fault.origin.value)
+            await downstream.write(writer.error(fault), more=False)
+        else:
+            await downstream.write(b"", more=False)
+
+    async def _write_event(self, writer: StreamWriter, event: ev.Event) -> bytes:
+        self._meter.add(event, self._exchange.clock.monotonic())
+        if isinstance(event, ev.Usage):  # held: cumulative, and the cost is known only at the end
+            self._held_usage = event
+            return b""
+        if not isinstance(event, ev.End):
+            return writer.write(event)
+        row, booked = self._book(Status.OK)
+        await booked
+        usage = b""
+        if self._held_usage is not None:
+            usage = writer.usage_chunk(self._held_usage, self._late_facts(row))
+        return usage + writer.write(event)
+
+    def _book(
+        self, status: Status, failure: str | None = None
+    ) -> tuple[LedgerRow, "asyncio.Task[None]"]:
+        measured = self._meter.reported is not None
+        row, booked = book_attempt(
+            self._exchange,
+            self._attempt,
+            status=status,
+            usage=self._meter.usage(self._opened.request_bytes),
+            certainty=Certainty.MEASURED if measured else Certainty.ESTIMATED,
+            meter=self._meter,
+            failure=failure,
+        )
+        self._exchange.summary.update(
+            model=row.model,
+            tokens=row.usage.total,
+            cost_nano=row.cost_nano,
+            certainty=row.certainty.value,
+            first_token_ms=row.first_token_ms,
+        )
+        return row, booked
+
+    def _late_facts(self, row: LedgerRow) -> dict[str, Any]:
+        return {
+            "request_id": row.request_id,
+            "provider": row.provider,
+            "attempts": row.attempt,
+            "cost_usd": None if row.cost_nano is None else format_usd(row.cost_nano),
+            "context": self._attempt.block.receipt(),
+        }
+
+    def _headers(self, base: Mapping[str, str]) -> dict[str, str]:
+        attempt, exchange = self._attempt, self._exchange
+        warnings = exchange.warnings + self._opened.warnings
+        upstream_ms = (exchange.clock.monotonic() - attempt.started) * 1000
+        timing = {**exchange.timing, "upstream": upstream_ms}
+        headers = {
+            **base,
+            "x-gateway-provider": attempt.target.provider,
+            "x-gateway-model": self._meter.model or attempt.target.model,
+            "x-gateway-attempts": str(attempt.number),
+            "x-gateway-context": attempt.block.receipt(),
+            "server-timing": ", ".join(f"{name};dur={ms:.1f}" for name, ms in timing.items()),
+        }
+        if warnings:
+            headers["x-gateway-warnings"] = "; ".join(warnings)
+        return headers
+
+
+def _count(
+    attempt: Attempt, exchange: Exchange, row: LedgerRow, now: float, first: float | None
+) -> None:
+    label = attempt.target.label
+    ATTEMPTS.labels(label, row.failure or row.status.value).inc()
+    ATTEMPT_SECONDS.labels(label).observe(now - attempt.started)
+    if first is not None:
+        FIRST_TOKEN_SECONDS.labels(label).observe(first - exchange.started)
+    if attempt.block.tokens:
+        CONTEXT_TOKENS.labels(label, attempt.block.scope.value).inc(attempt.block.tokens)

@@ -1,0 +1,128 @@
+"""What types cannot say of a configuration: references that lead nowhere, values that clash. Pure."""
+
+import ipaddress
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+
+from gateway.config.builtin import BUILTIN_PROVIDERS
+from gateway.config.check_providers import check_providers
+from gateway.config.schema import Config
+from gateway.config.schema_models import ModelOverride, PriceOverride, Rates
+from gateway.config.schema_providers import ProviderConfig
+from gateway.config.urls import allow_rule_fault, store_url_fault
+from gateway.errors import ConfigError
+
+
+def check(config: Config) -> list[ConfigError]:
+    """Return every fault of a configuration whose types are right."""
+    return [
+        *_check_sources(config),
+        *check_providers(config.providers),
+        *_check_models(config),
+        *_check_networks(config),
+        *_check_orders(config),
+        *_check_user_defaults(config),
+    ]
+
+
+def is_enabled(name: str, providers: Mapping[str, ProviderConfig]) -> bool:
+    """Whether a provider of this name will be there: from the file, or built in."""
+    if name in providers:
+        return providers[name].enabled
+    builtin = BUILTIN_PROVIDERS.get(name)
+    return builtin is not None and builtin.offered
+
+
+def _check_sources(config: Config) -> Iterator[ConfigError]:
+    store, keys = config.store, config.keys
+    if sum(place is not None for place in (store.url, store.url_env, store.url_file)) > 1:
+        yield ConfigError("give only one of url, url_env and url_file", "store")
+    if store.url is not None and (fault := store_url_fault(store.url)):
+        yield ConfigError(fault, "store.url")
+    if keys.kek_file is not None and keys.kek_env is not None:
+        yield ConfigError("give only one of kek_file and kek_env", "keys")
+    if keys.pepper_file is not None and keys.pepper_env is not None:
+        yield ConfigError("give only one of pepper_file and pepper_env", "keys")
+
+
+def _check_models(config: Config) -> Iterator[ConfigError]:
+    models = config.models
+    for alias, targets in models.aliases.items():
+        path = f"models.aliases.{alias}"
+        if not targets:
+            yield ConfigError("an alias needs at least one target", path)
+        for place, target in enumerate(targets):
+            if not is_enabled(target.provider, config.providers):
+                yield _no_provider(target.provider, f"{path}[{place}].provider")
+            if not target.model:
+                yield ConfigError("must not be empty", f"{path}[{place}].model")
+    for provider, table in models.overrides.items():
+        if not is_enabled(provider, config.providers):
+            yield _no_provider(provider, f"models.overrides.{provider}")
+        for model, override in table.items():
+            yield from _check_override(override, f"models.overrides.{provider}.{model}")
+
+
+def _check_override(override: ModelOverride, path: str) -> Iterator[ConfigError]:
+    price = override.price
+    if not isinstance(price, PriceOverride):
+        return
+    yield from _check_rates(price, f"{path}.price")
+    if _is_no_price(price.per_request):
+        yield ConfigError("must be a number of dollars, 0 or more", f"{path}.price.per_request")
+    for place, tier in enumerate(price.tiers):
+        yield from _check_rates(tier, f"{path}.price.tiers[{place}]")
+    starts = [tier.above for tier in price.tiers]
+    if starts != sorted(set(starts)):
+        yield ConfigError("tiers must ascend by 'above'", f"{path}.price.tiers")
+
+
+def _check_rates(rates: Rates, path: str) -> Iterator[ConfigError]:
+    for name in Rates.__struct_fields__:
+        value = getattr(rates, name)
+        if value is not None and _is_no_price(value):
+            yield ConfigError("must be a number of dollars, 0 or more", f"{path}.{name}")
+
+
+def _is_no_price(dollars: Decimal) -> bool:
+    return not dollars.is_finite() or not 0 <= dollars <= 1_000_000
+
+
+def _check_networks(config: Config) -> Iterator[ConfigError]:
+    for place, rule in enumerate(config.endpoints.allow):
+        if fault := allow_rule_fault(rule):
+            yield ConfigError(fault, f"endpoints.allow[{place}]")
+    for place, network in enumerate(config.metrics.allow):
+        try:
+            ipaddress.ip_network(network)
+        except ValueError:
+            yield ConfigError(
+                "must be a network like 10.0.0.0/8, without host bits", f"metrics.allow[{place}]"
+            )
+
+
+def _check_orders(config: Config) -> Iterator[ConfigError]:
+    """Find pairs of values of which the one must not exceed the other."""
+    retries, timeouts, context = config.retries, config.timeouts, config.context
+    if retries.backoff_base_s > retries.backoff_cap_s:
+        yield ConfigError("must not exceed backoff_cap_s", "retries.backoff_base_s")
+    for name in ("connect_s", "first_token_s", "gap_s"):
+        if getattr(timeouts, name) > timeouts.total_s:
+            yield ConfigError("must not exceed total_s", f"timeouts.{name}")
+    if context.default_scope.rank > context.ceiling.rank:
+        yield ConfigError("must not be above the ceiling", "context.default_scope")
+    budgets = context.budgets
+    if not budgets.minimal <= budgets.standard <= budgets.comprehensive:
+        yield ConfigError("a deeper scope must not have a smaller budget", "context.budgets")
+
+
+def _check_user_defaults(config: Config) -> Iterator[ConfigError]:
+    defaults = config.user_defaults
+    if defaults.provider is not None and not is_enabled(defaults.provider, config.providers):
+        yield _no_provider(defaults.provider, "user_defaults.provider")
+    if defaults.default_model is not None and defaults.provider is None:
+        yield ConfigError("needs user_defaults.provider beside it", "user_defaults.default_model")
+
+
+def _no_provider(name: str, path: str) -> ConfigError:
+    return ConfigError(f"there is no provider '{name}', or it is switched off", path)

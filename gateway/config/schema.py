@@ -1,0 +1,137 @@
+"""The shape of the config file: one struct per section, every key with its default.
+
+`config/README.md` explains every key and `config/gateway.yaml` shows it; a test keeps the three
+together. Units are in the names: `_s` seconds, `_bytes` bytes; anything else is a plain count.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from gateway.config.schema_models import ModelsConfig
+from gateway.config.schema_providers import Positive, ProviderConfig, Timeouts
+from gateway.providers.fates import UnsupportedPolicy
+from gateway.types.account import Scope
+
+Port = Annotated[int, Meta(ge=0, le=65_535)]
+
+
+class Listeners(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the gateway listens. Port 0 takes any free one."""
+
+    host: str = "127.0.0.1"
+    port: Port = 8080
+
+
+class StoreConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which store is used: the embedded one where no URL is given, in any of the three ways."""
+
+    url: str | None = None
+    url_env: str | None = None
+    url_file: str | None = None
+    trust_cached_s: Annotated[float, Meta(ge=0, le=3_600)] = 60.0
+    timeout_s: Annotated[float, Meta(gt=0, le=5)] = 0.25
+
+
+class KeysConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the secrets of the deployment are: the key-encrypting keys and the tokens' pepper."""
+
+    kek_file: str | None = None
+    kek_env: str | None = None
+    pepper_file: str | None = None
+    pepper_env: str | None = None
+
+
+class Limits(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a request may be at most."""
+
+    max_body_bytes: Annotated[int, Meta(ge=1_024, le=1 << 30)] = 32 * 1024 * 1024
+
+
+class Retries(Struct, frozen=True, forbid_unknown_fields=True):
+    """How often and how patiently a request is tried; `max_attempts` is over all targets."""
+
+    max_attempts: Annotated[int, Meta(ge=1, le=10)] = 3
+    backoff_base_s: Positive = 0.5
+    backoff_cap_s: Positive = 8.0
+    retry_after_cap_s: Annotated[float, Meta(ge=0, le=3_600)] = 60.0
+
+
+class Stream(Struct, frozen=True, forbid_unknown_fields=True):
+    """When a streamed answer is begun without an event, and how often it is kept alive."""
+
+    commit_after_s: Positive = 15.0
+    keepalive_s: Positive = 15.0
+
+
+class ContextBudgets(Struct, frozen=True, forbid_unknown_fields=True):
+    """The most tokens of personal context that a scope may add to a request."""
+
+    minimal: Annotated[int, Meta(ge=0)] = 500
+    standard: Annotated[int, Meta(ge=0)] = 2_000
+    comprehensive: Annotated[int, Meta(ge=0)] = 8_000
+
+
+class ContextConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """The operator's word on personal context."""
+
+    default_scope: Scope = Scope.MINIMAL
+    ceiling: Scope = Scope.COMPREHENSIVE
+    budgets: ContextBudgets = ContextBudgets()
+
+
+class EndpointsConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which private servers users may name as their own endpoints: `cidr:port` each."""
+
+    allow: tuple[str, ...] = ()
+    allow_http: bool = False
+
+
+class Drain(Struct, frozen=True, forbid_unknown_fields=True):
+    """How a shutdown goes: unready first, then no new requests, then the end."""
+
+    notice_s: Annotated[float, Meta(ge=0, le=3_600)] = 3.0
+    limit_s: Annotated[float, Meta(ge=0, le=86_400)] = 120.0
+
+
+class MetricsConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """From which networks `/metrics` may be read without an admin token."""
+
+    allow: tuple[str, ...] = ()
+
+
+class LoggingConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """How much is logged."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class UserDefaults(Struct, frozen=True, forbid_unknown_fields=True):
+    """What holds for users who have not chosen, or about whom the operator has said nothing."""
+
+    provider: str | None = None
+    default_model: str | None = None
+    platform_keys: bool = True
+
+
+class Config(Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole file."""
+
+    listeners: Listeners = Listeners()
+    workers: Annotated[int, Meta(ge=1, le=256)] = 1
+    store: StoreConfig = StoreConfig()
+    keys: KeysConfig = KeysConfig()
+    providers: Mapping[str, ProviderConfig] = {}
+    models: ModelsConfig = ModelsConfig()
+    limits: Limits = Limits()
+    retries: Retries = Retries()
+    timeouts: Timeouts = Timeouts()
+    stream: Stream = Stream()
+    context: ContextConfig = ContextConfig()
+    unsupported: UnsupportedPolicy = UnsupportedPolicy.LENIENT
+    endpoints: EndpointsConfig = EndpointsConfig()
+    drain: Drain = Drain()
+    metrics: MetricsConfig = MetricsConfig()
+    logging: LoggingConfig = LoggingConfig()
+    user_defaults: UserDefaults = UserDefaults()

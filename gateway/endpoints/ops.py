@@ -1,0 +1,29 @@
+"""Health, readiness and metrics: for the machines that watch."""
+
+from gateway import metrics
+from gateway.endpoints.replies import Reply, json_reply
+from gateway.endpoints.requests import IncomingRequest
+from gateway.endpoints.services import Services
+
+_METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+async def healthz(services: Services, request: IncomingRequest) -> Reply:  # noqa: ARG001
+    """Say that the process is alive. Depends on nothing, so that no outage restarts workers."""
+    return json_reply({"status": "ok"})
+
+
+async def readyz(services: Services, request: IncomingRequest) -> Reply:  # noqa: ARG001
+    """Say whether this worker may get traffic: it is not draining and its store answers."""
+    reasons = []
+    if services.draining():
+        reasons.append("draining")
+    if not services.store_healthy():
+        reasons.append("store")
+    status = 503 if reasons else 200
+    return json_reply({"status": "not ready" if reasons else "ready", "waiting": reasons}, status)
+
+
+async def scrape(services: Services, request: IncomingRequest) -> Reply:  # noqa: ARG001
+    """Return the metrics of all workers."""
+    return Reply(200, metrics.render(), {"content-type": _METRICS_TYPE})

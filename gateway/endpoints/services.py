@@ -1,0 +1,38 @@
+"""What endpoints work with; built once per worker, by `app.py`."""
+
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from gateway.config.snapshot import Snapshots
+from gateway.context.source import ContextSource
+from gateway.identity.accounts import Accounts
+from gateway.identity.admin_tokens import AdminTokens
+from gateway.identity.audit import AuditLog
+from gateway.identity.key_settings import EndpointRules
+from gateway.identity.provider_keys import ProviderKeys
+from gateway.identity.user_tokens import UserTokens
+from gateway.identity.users import Users
+from gateway.pipeline import Services as ChatServices
+from gateway.store.base import Store
+from gateway.types.clock import Clock
+
+
+class Services(Struct, frozen=True):
+    """The collaborators of the endpoints. `draining` and `store_healthy` are asked at each call."""
+
+    chat: ChatServices
+    store: Store
+    snapshots: Snapshots
+    accounts: Accounts
+    admins: AdminTokens
+    users: Users
+    tokens: UserTokens
+    provider_keys: ProviderKeys
+    context: ContextSource
+    audit: AuditLog
+    clock: Clock
+    endpoint_rules: Callable[[], EndpointRules]
+    new_request_id: Callable[[], str]
+    draining: Callable[[], bool]
+    store_healthy: Callable[[], bool]

@@ -1,0 +1,67 @@
+"""The values of one chat request that the stages after planning share."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from gateway.accounting.ledger import Ledger
+from gateway.context.render import NO_CONTEXT, Block
+from gateway.identity.accounts import Caller
+from gateway.types.chat import ChatRequest
+from gateway.types.clock import Clock
+from gateway.types.upstream import Target
+from gateway.wire.options import GatewayOptions
+
+STREAM_HEADERS: Mapping[str, str] = {
+    "content-type": "text/event-stream; charset=utf-8",
+    "cache-control": "no-cache",
+    "x-accel-buffering": "no",  # nginx would hold events back
+}
+JSON_HEADERS: Mapping[str, str] = {"content-type": "application/json", "cache-control": "no-store"}
+
+
+class Downstream(Protocol):
+    """The caller's side of one request."""
+
+    @property
+    def started(self) -> bool:
+        """Whether the response head is out: from then on errors are events."""
+        ...
+
+    async def start(self, status: int, headers: Mapping[str, str]) -> None:
+        """Send the response head."""
+        ...
+
+    async def write(self, data: bytes, *, more: bool) -> None:
+        """Send a piece of the body; `more=False` ends it."""
+        ...
+
+
+class Exchange(Struct, frozen=True):
+    """One chat request on its way: what the stages after planning need, fixed by then.
+
+    `received` is wall-clock, `started` monotonic. `timing` (milliseconds by stage, for
+    Server-Timing) and `summary` (what the access log says) are filled as stages pass.
+    """
+
+    request_id: str
+    received: float
+    started: float
+    caller: Caller
+    chat: ChatRequest
+    options: GatewayOptions
+    warnings: tuple[str, ...]
+    ledger: Ledger
+    clock: Clock
+    timing: dict[str, float]
+    summary: dict[str, Any]
+
+
+class Attempt(Struct, frozen=True):
+    """One send: where to, as which of the request (from 1), with which context, since when."""
+
+    target: Target
+    number: int
+    started: float
+    block: Block = NO_CONTEXT

@@ -1,0 +1,72 @@
+"""What OpenAI's message has no place for: a reply's own blocks, given out and taken back whole.
+
+Tools that run on Anthropic's side, citations, and thinking between text and calls cannot be put
+back from text, calls and `reasoning_details`. A reply that holds any of these carries, in the
+message member `provider_content`, `{"format": "anthropic", "content": [blocks]}`. A client that
+sends the message back with it gets exactly these blocks sent; that is also how a paused turn
+(`native_finish_reason: pause_turn`) is continued.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from gateway.providers.anthropic.parts import Block, text_blocks
+from gateway.types.chat import Message
+
+FORMAT = "anthropic"  # the origin that reasoning blocks and native content name
+NATIVE_CONTENT = "provider_content"
+THINKING = ("thinking", "redacted_thinking")
+
+_PLACES = {"thinking": 0, "redacted_thinking": 0, "text": 1, "tool_use": 2}
+
+
+class NativeContent:
+    """Collects a reply's blocks and notices when the standard members cannot hold them."""
+
+    def __init__(self) -> None:
+        self._content: list[Block] = []
+        self._is_needed = False
+        self._place = 0
+
+    def add(self, block: Block) -> None:
+        """Take the next complete block."""
+        self._content.append(block)
+        if block.get("type") == "text" and not block.get("text"):
+            return
+        place = _PLACES.get(str(block.get("type")), -1)
+        if place < self._place or block.get("citations"):
+            self._is_needed = True
+        self._place = max(place, self._place)
+
+    @property
+    def member(self) -> dict[str, Any] | None:
+        """Return the member to give out, None where the standard members say it all."""
+        if not self._is_needed:
+            return None
+        return {"format": FORMAT, "content": self._content}
+
+
+def read_native(message: Message, index: int) -> list[Block] | None:
+    """Return a reply's own blocks where the client sent them back and left the message as it was."""
+    member = message.extra.get(NATIVE_CONTENT)
+    if not isinstance(member, Mapping) or member.get("format") != FORMAT:
+        return None
+    content = member.get("content")
+    if not isinstance(content, list) or not all(isinstance(block, dict) for block in content):
+        return None
+    spoken = "".join(str(b.get("text")) for b in content if b.get("type") == "text")
+    said = "".join(block["text"] for block in text_blocks(message, index))
+    made = [(b.get("id"), b.get("input")) for b in content if b.get("type") == "tool_use"]
+    calls = [(call.id, _parsed(call.arguments)) for call in message.tool_calls]
+    if spoken != said or made != calls:
+        return None
+    return [dict(block) for block in content if block.get("type") != "text" or block["text"]]
+
+
+def _parsed(arguments: str) -> Any:
+    try:
+        return orjson.loads(arguments or "{}")
+    except orjson.JSONDecodeError:
+        return None

@@ -1,0 +1,35 @@
+"""How a vendor's dialect differs from OpenAI's own, as data."""
+
+from msgspec import Struct
+
+
+class Quirks(Struct, frozen=True):
+    """The differences of one vendor; the defaults are a well-behaved copy of OpenAI's API.
+
+    Requests. `replay` names the members under which an assistant message carries its earlier
+    reasoning (`reasoning_content`, `reasoning`); `replay_details` sends `reasoning_details` that
+    came from there. `cache_control` and `extra_content` say which extensions of history stay.
+    `max_tokens_field` forces a spelling; `new_limit_for_thinking`: models that think take only
+    `max_completion_tokens`. `developer_role`: the role is known, else it becomes
+    `system`. `reasoning_object` and `thinking_object`: the vendor takes `reasoning` (OpenRouter's)
+    or `thinking` (Anthropic's). `zero_penalties`: a penalty of 0 may be sent.
+
+    Replies. `repair_finish`: "stop" after tool calls means "tool_calls". `citations`: sources at
+    the top of the reply become annotations.
+    """
+
+    replay: tuple[str, ...] = ()
+    replay_details: bool = False
+    cache_control: bool = False
+    extra_content: bool = False
+    max_tokens_field: str | None = None
+    new_limit_for_thinking: bool = False
+    developer_role: bool = False
+    reasoning_object: bool = False
+    thinking_object: bool = False
+    zero_penalties: bool = True
+    repair_finish: bool = True
+    citations: bool = False
+
+
+OPENAI_QUIRKS = Quirks(developer_role=True, new_limit_for_thinking=True, repair_finish=False)
