@@ -29,6 +29,7 @@ class OpenedReply(Struct):
     reply: Reply
     parser: ReplyParser
     first: list[Event]
+    ended: bool  # the parser has been finished: a reply that came in one piece
     warnings: tuple[str, ...]
     request_bytes: int
 
@@ -38,6 +39,8 @@ class OpenedReply(Struct):
         Raises UpstreamError for an error event, a cut reply and every transport fault.
         """
         yield self.first
+        if self.ended:
+            return
         while data := await self.reply.read():
             good, error = _until_error(self.parser.feed(data))
             if good:
@@ -70,13 +73,13 @@ async def open_attempt(  # noqa: PLR0913  # the inputs of one send, all keyword-
         reply = await transport.send(request, trusted=target.trusted, timeouts=timeouts)
         try:
             parser = await _open_parser(provider, fitted, target, reply, clock)
-            first = await _read_until_meaningful(reply, parser)
+            first, ended = await _read_until_meaningful(reply, parser)
         except BaseException:
             await reply.aclose()
             raise
     except UpstreamError as error:
         raise scrubbed(error, credential) from None
-    return OpenedReply(target, reply, parser, first, warnings, len(request.body))
+    return OpenedReply(target, reply, parser, first, ended, warnings, len(request.body))
 
 
 def scrubbed(error: UpstreamError, credential: Credential | None) -> UpstreamError:
@@ -109,16 +112,17 @@ async def _open_parser(
     raise provider.parse_error(head, body, clock.now())
 
 
-async def _read_until_meaningful(reply: Reply, parser: ReplyParser) -> list[Event]:
+async def _read_until_meaningful(reply: Reply, parser: ReplyParser) -> tuple[list[Event], bool]:
+    """Return the events up to a meaningful one, and whether the reply has ended with them."""
     events: list[Event] = []
     while data := await reply.read():
         events += _checked(parser.feed(data))
         if any(is_meaningful(event) for event in events):
-            return events
+            return events, False
     events += _checked(parser.finish())
     if not any(is_meaningful(event) for event in events):
         raise UpstreamError(Failure.BAD_REPLY, "The provider sent an empty answer.")
-    return events
+    return events, True
 
 
 def _checked(events: Sequence[Event]) -> list[Event]:

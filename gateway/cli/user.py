@@ -12,7 +12,7 @@ from gateway.identity.changes import NewUser, UserChange
 from gateway.types.account import UserRecord
 
 _COLUMNS = ("id", "external_id", "name", "provider", "default_model", "disabled")
-_PAGE = 500
+_PAGE = 200
 
 
 @click.group()

@@ -13,7 +13,7 @@ from gateway.identity.admin_tokens import Admin
 from gateway.identity.changes import NewUser, UserChange
 from gateway.identity.minting import TokenRequest
 
-_MOST_LISTED = 500
+_MOST_LISTED = 200
 _DEFAULT_LISTED = 100
 
 

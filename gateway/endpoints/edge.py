@@ -64,7 +64,7 @@ class _PathEndpoint:
             allowed = ", ".join(sorted(self._methods))
             raise MethodNotAllowed(f"This path answers {allowed}.")
         exchange.route = route.path
-        request = exchange.open_request()
+        request = exchange.open_request(scope)
         arguments = await authorize(self._services, request, route.need)
         reply = await route.handler(self._services, request, *arguments)
         if reply is not None:
@@ -92,10 +92,10 @@ class _HttpExchange:
         """Whether the response head is out."""
         return self.status != 0
 
-    def open_request(self) -> IncomingRequest:
-        """Return the request for the endpoint, its headers checked."""
+    def open_request(self, scope: Scope) -> IncomingRequest:
+        """Return the routed request for the endpoint, its headers checked."""
         return IncomingRequest(
-            self._scope,
+            scope,
             self._receive,
             downstream=self,
             request_id=self._request_id,

@@ -35,7 +35,7 @@ class Player:
         row.key = fingerprint(key)[:16]
         prompt = self._form.read(call)
         row.model, row.stream = prompt.model, prompt.stream
-        take = world.next_take(prompt.model, row.client_request_id or row.key)
+        take = world.next_take(prompt.model, call.header("x-client-request-id") or row.key)
         scene = direct(prompt, take)
         if scene.late and not await self._wire.wait(scene.late):
             return

@@ -8,6 +8,7 @@ the connection is dropped with all that was in flight. No reply can reach anothe
 
 import asyncio
 import contextlib
+import logging
 import math
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -19,6 +20,8 @@ from redis.exceptions import ReadOnlyError, RedisError, ResponseError
 
 from gateway.errors import StoreAway
 from gateway.store.breaker import Breaker
+
+log = logging.getLogger("gateway.store")
 
 PING = b"*1\r\n$4\r\nPING\r\n"
 
@@ -166,7 +169,8 @@ class Link:
             ends = await asyncio.gather(*tasks, return_exceptions=True)
         for end in ends:
             if isinstance(end, Exception) and not isinstance(end, RedisError | OSError):
-                raise end
+                # Ours or redis-py's fault; a new connection is still the best answer to it.
+                log.error("the store connection failed", exc_info=end)
 
     async def _write(self, connection: AbstractConnection) -> None:
         if self._waiting:
@@ -174,8 +178,11 @@ class Link:
         while True:
             await self._work.wait()
             self._work.clear()
-            while batch := self._next_write():
+            # Asked each time, because redis-py would connect again by itself, and greet nobody.
+            while connection.is_connected and (batch := self._next_write()):
                 await connection.send_packed_command(batch, check_health=False)
+            if not connection.is_connected:
+                return  # what was not written waits for the next connection
 
     def _next_write(self) -> list[bytes]:
         batch: list[bytes] = []

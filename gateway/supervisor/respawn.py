@@ -16,8 +16,8 @@ class Respawn:
     def died(self, lived_s: float, *, forgivable: bool = False) -> float | None:
         """Return the seconds to rest before the next start, None to give up.
 
-        `forgivable` deaths (a configuration file that is wrong now and may be mended) rest like
-        others and are never given up.
+        `forgivable` deaths (surroundings that are wrong now and may be mended: the configuration
+        file, the store) rest like others and are never given up.
         """
         if lived_s >= STEADY_S:
             self.early_deaths = 0

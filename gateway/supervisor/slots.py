@@ -10,6 +10,9 @@ from gateway.supervisor.respawn import Respawn
 EXIT_CONFIG = 78
 """A worker's exit status when its configuration is at fault (EX_CONFIG of sysexits.h)."""
 
+EXIT_NO_START = 3
+"""uvicorn's own, when the application's lifespan does not start: the store is away, say."""
+
 
 class Slot:
     """Keeps one child running. `start` makes the next one."""
@@ -45,7 +48,7 @@ class Slot:
     def plan_next(self, dead: Child) -> float | None:
         """Set `due` after a death; return the rest in seconds, None if the child is given up."""
         now = time.monotonic()
-        forgivable = dead.process.returncode == EXIT_CONFIG
+        forgivable = dead.process.returncode in (EXIT_CONFIG, EXIT_NO_START)
         rest_s = self._respawn.died(now - dead.born, forgivable=forgivable)
         self.due = None if rest_s is None else now + rest_s
         return rest_s

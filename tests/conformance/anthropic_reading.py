@@ -39,6 +39,7 @@ def message_of(body: bytes) -> dict[str, Any]:
             _grow(message["content"][event["index"]], event["delta"], event["index"], inputs)
         elif event["type"] == "message_delta":
             message |= event["delta"]
+            message |= {k: v for k, v in event.items() if k not in ("type", "delta", "usage")}
             news = {k: v for k, v in event["usage"].items() if v is not None}
             message["usage"] |= news
     for index, text in inputs.items():

@@ -18,6 +18,7 @@ _AS_THEY_ARE = (
     "top_k",
     "top_p",
 )
+EMPTY = {"type": "text", "text": ""}
 _PLACES = {"thinking": 0, "redacted_thinking": 0, "text": 1, "tool_use": 2}
 
 
@@ -52,9 +53,11 @@ def to_openai(request: Json) -> Json:
 
 def normal(request: Json) -> Json:
     """Return the native request in the one spelling that the gateway writes."""
-    found = {name: value for name, value in request.items() if value not in (None, False, [], {})}
+    found = {name: v for name, v in request.items() if v is not None and v is not False}
     if isinstance(found.get("system"), str):
         found["system"] = [{"type": "text", "text": found["system"]}]
+    for name in [name for name, value in found.items() if value in ([], {}, [EMPTY])]:
+        del found[name]
     turns: list[Json] = []
     for message in request["messages"]:
         content = message["content"]
@@ -66,6 +69,8 @@ def normal(request: Json) -> Json:
     found["messages"] = turns
     if "tools" in found:
         found["tools"] = [_without_type(tool) for tool in found["tools"]]
+    if found["max_tokens"] > 21_333:
+        found["stream"] = True  # too long to wait for in one piece
     if found.get("thinking", {}).get("type") in ("enabled", "adaptive"):
         found.pop("temperature", None)  # at its default, or the recording would be a 400
     return found
@@ -129,7 +134,7 @@ def _assistant(content: str | list[Json]) -> Json:
         message["reasoning_details"] = thoughts
     places = [_PLACES.get(block["type"], -1) for block in content]
     if places != sorted(places) or -1 in places or any("citations" in block for block in content):
-        message["content"] = "".join(block["text"] for block in texts) or None
+        message["content"] = "".join(block["text"] for block in texts)
         message["provider_content"] = {"format": "anthropic", "content": content}
     return message
 
@@ -147,7 +152,9 @@ def _detail(block: Json) -> Json:
 
 def _call(block: Json) -> Json:
     function = {"name": block["name"], "arguments": json.dumps(block["input"])}
-    own = {k: v for k, v in block.items() if k not in ("type", "id", "name", "input", "cache_control")}
+    own = {
+        k: v for k, v in block.items() if k not in ("type", "id", "name", "input", "cache_control")
+    }
     extra = {"extra_content": {"anthropic": own}} if own else {}
     return {"id": block["id"], "type": "function", "function": function, **extra}
 

@@ -1,179 +1,114 @@
-"""Every recorded exchange with Anthropic's Messages API, read and built anew."""
+"""Every recorded reply of Anthropic's Messages API, read and written anew."""
 
-import itertools
 import json
-from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import httpx
-import orjson
 import pytest
-from msgspec.structs import replace
 from openai import OpenAI
 from openai.lib.streaming.chat import ChatCompletionStreamState
 
 from gateway.errors import Failure, UpstreamError
-from gateway.providers.anthropic import AnthropicProvider
-from gateway.providers.fates import apply_fates
 from gateway.types import events as ev
-from gateway.types.account import UnsupportedPolicy
-from gateway.types.chat import ChatRequest
-from gateway.types.models import ModelInfo
-from gateway.types.upstream import KeySource, ReplyHead, Target
-from gateway.wire.chat_read import read_chat
-from gateway.wire.chat_write import CompletionWriter, StreamWriter
-from tests.conformance.anthropic_reading import as_replayed, expected, message_of
-from tests.conformance.anthropic_requests import NotExpressible, normal, to_openai
+from gateway.types.upstream import ReplyHead
+from gateway.wire.chat_write import StreamWriter
+from tests.conformance.anthropic_exchange import (
+    ASKED,
+    PROVIDER,
+    answered,
+    at_once,
+    complete,
+    each,
+    frames,
+    parse,
+    streamed,
+)
+from tests.conformance.anthropic_reading import expected, message_of
 from tests.conformance.recordings import Exchange, require
-
-PROVIDER = AnthropicProvider()
-ASKED = read_chat({"model": "m", "messages": [{"role": "user", "content": "hi"}]})
-HI = {"role": "user", "content": "hi"}
-
-
-def target(model: str) -> Target:
-    return Target(
-        provider="anthropic",
-        type="anthropic",
-        model=model,
-        base_url="https://api.anthropic.com",
-        key_source=KeySource.OWN,
-        key_name=None,
-        audience="anthropic",
-        settings={},
-        info=ModelInfo("anthropic", model, known=False),
-    )
-
-
-def answered() -> list[Exchange]:
-    return [exchange for exchange in require("messages") if exchange.status == 200]
-
-
-def streamed() -> list[Exchange]:
-    return [exchange for exchange in answered() if exchange.stream]
-
-
-def parse(exchange: Exchange, pieces: Iterator[bytes] | None = None) -> list[ev.Event]:
-    head = ReplyHead(exchange.status, exchange.headers)
-    parser = PROVIDER.open_reply(ASKED, target("m"), head)
-    found: list[ev.Event] = []
-    for piece in pieces or iter([exchange.body]):
-        found += parser.feed(piece)
-    return found + parser.finish()
-
-
-def complete(events: list[ev.Event], chat: ChatRequest = ASKED) -> dict[str, Any]:
-    writer = CompletionWriter(chat, id="own", created=0, model="m")
-    for event in events:
-        writer.add(event)
-    body: dict[str, Any] = orjson.loads(writer.body())
-    return body
-
-
-def each(exchanges: list[Exchange], check: Callable[[Exchange], None]) -> None:
-    """Check every exchange and name all that fail."""
-    failed: list[str] = []
-    for exchange in exchanges:
-        try:
-            check(exchange)
-        except AssertionError as fault:
-            failed.append(f"{exchange.id}: {str(fault)[:600]}")
-    assert not failed, "\n".join([f"{len(failed)} of {len(exchanges)}", *failed[:5]])
-
-
-def frames(body: bytes) -> list[bytes]:
-    return [frame + b"\n\n" for frame in body.replace(b"\r\n", b"\n").split(b"\n\n") if frame.strip()]
 
 
 def test_every_reply_says_what_an_independent_reading_says() -> None:
     def check(exchange: Exchange) -> None:
-        wanted = expected(message_of(exchange.body))
-        body = complete(parse(exchange))
-        [choice] = body["choices"]
-        message, usage = choice["message"], body["usage"]
-        calls = [
-            (call["id"], call["function"]["name"], json.loads(call["function"]["arguments"]))
-            for call in message.get("tool_calls", ())
-        ]
-        got = {
-            "id": body["id"],
-            "model": body["model"],
-            "content": message["content"] or "",
-            "reasoning": message.get("reasoning_content", ""),
-            "calls": calls,
-            "cited": [a["url_citation"]["url"] for a in message.get("annotations", ())],
-            "finish": choice["finish_reason"],
-            "usage": (
-                usage["prompt_tokens"],
-                usage["prompt_tokens_details"]["cached_tokens"],
-                usage["prompt_tokens_details"]["cache_write_tokens"],
-                usage["completion_tokens"],
-                usage["completion_tokens_details"]["reasoning_tokens"],
-                usage["total_tokens"],
-            ),
-        }
-        assert got == wanted
+        assert _told(complete(parse(exchange))) == expected(message_of(exchange.body))
 
     each(answered(), check)
+
+
+def _told(body: dict[str, Any]) -> dict[str, Any]:
+    [choice] = body["choices"]
+    message, usage = choice["message"], body["usage"]
+    calls = [(call["id"], call["function"]) for call in message.get("tool_calls", ())]
+    read, wrote = usage["prompt_tokens_details"], usage["completion_tokens_details"]
+    return {
+        "id": body["id"],
+        "model": body["model"],
+        "content": message["content"] or "",
+        "reasoning": message.get("reasoning_content", ""),
+        "calls": [(id_, f["name"], json.loads(f["arguments"])) for id_, f in calls],
+        "cited": [note["url_citation"]["url"] for note in message.get("annotations", ())],
+        "finish": choice["finish_reason"],
+        "usage": (
+            usage["prompt_tokens"],
+            read["cached_tokens"],
+            read["cache_write_tokens"],
+            usage["completion_tokens"],
+            wrote["reasoning_tokens"],
+            usage["total_tokens"],
+        ),
+    }
 
 
 def test_citations_point_at_the_text_they_stand_for() -> None:
     def check(exchange: Exchange) -> None:
         message = complete(parse(exchange))["choices"][0]["message"]
-        blocks = message_of(exchange.body)["content"]
-        spans = [
-            message["content"][a["url_citation"]["start_index"] : a["url_citation"]["end_index"]]
-            for a in message.get("annotations", ())
-        ]
-        cited = [
+        spans = [note["url_citation"] for note in message.get("annotations", ())]
+        assert [message["content"][s["start_index"] : s["end_index"]] for s in spans] == [
             block["text"]
-            for block in blocks
+            for block in message_of(exchange.body)["content"]
             for citation in block.get("citations") or ()
             if citation["type"] == "web_search_result_location"
         ]
-        assert spans == cited
 
     each(answered(), check)
 
 
-def test_streams_are_read_alike_however_they_are_cut() -> None:
+def test_replies_are_read_alike_however_they_are_cut() -> None:
+    def check(exchange: Exchange) -> None:
+        body, whole = exchange.body, parse(exchange)
+        assert parse(exchange, (body[n : n + 1] for n in range(len(body)))) == whole
+        assert parse(exchange, (body[n : n + 97] for n in range(0, len(body), 97))) == whole
+
+    each((exchange for exchange in answered() if len(exchange.body) < 100_000), check)
+
+
+def test_streams_are_read_alike_event_by_event_and_with_other_line_ends() -> None:
     def check(exchange: Exchange) -> None:
         whole = parse(exchange)
-        assert parse(exchange, iter(frames(exchange.body))) == whole
-        bytewise = (exchange.body[n : n + 1] for n in range(len(exchange.body)))
-        assert parse(exchange, bytewise) == whole
-        crlf = exchange.body.replace(b"\n", b"\r\n")
-        assert parse(replace_body(exchange, crlf)) == whole
+        assert parse(exchange, frames(exchange.body)) == whole
+        assert parse(replace(exchange, body=exchange.body.replace(b"\n", b"\r\n"))) == whole
+        assert parse(replace(exchange, body=exchange.body.rstrip())) == whole
 
     each(streamed(), check)
-
-
-def test_whole_replies_are_read_alike_however_they_are_cut() -> None:
-    def check(exchange: Exchange) -> None:
-        thirds = (bytes(part) for part in itertools.batched_bytes(exchange.body, 97))
-        assert parse(exchange, thirds) == parse(exchange)
-
-    each([exchange for exchange in answered() if not exchange.stream], check)
 
 
 @pytest.mark.slow
 def test_streams_are_read_alike_at_every_split_in_two() -> None:
     def check(exchange: Exchange) -> None:
-        whole = parse(exchange)
-        for place in range(1, len(exchange.body)):
-            halves = iter((exchange.body[:place], exchange.body[place:]))
-            assert parse(exchange, halves) == whole
+        body, whole = exchange.body, parse(exchange)
+        for place in range(1, len(body)):
+            assert parse(exchange, (body[:place], body[place:])) == whole
 
-    each([exchange for exchange in streamed() if len(exchange.body) < 12_000], check)
+    each((exchange for exchange in streamed() if len(exchange.body) < 12_000), check)
 
 
 def test_a_stream_cut_at_any_event_is_an_error() -> None:
     def check(exchange: Exchange) -> None:
-        all_frames = frames(exchange.body)
-        last = next(n for n, frame in enumerate(all_frames) if b"message_stop" in frame)
-        for cut in range(last + 1):
+        parts = frames(exchange.body)
+        end = next(n for n, frame in enumerate(parts) if b'"message_stop"' in frame)
+        for cut in range(end + 1):
             with pytest.raises(UpstreamError) as broken:
-                parse(exchange, iter(all_frames[:cut] or [b""]))
+                parse(exchange, parts[:cut])
             assert broken.value.failure is Failure.CUT
 
     each(streamed(), check)
@@ -184,7 +119,135 @@ def test_a_whole_reply_cut_anywhere_is_an_error() -> None:
         body = exchange.body.rstrip()
         for cut in range(0, len(body), max(1, len(body) // 7)):
             with pytest.raises(UpstreamError) as broken:
-                parse(exchange, iter([body[:cut]]))
+                parse(exchange, [body[:cut]])
             assert broken.value.failure in (Failure.CUT, Failure.BAD_REPLY)
 
-    each([exchange for exchange in answered() if not exchange.stream], check)
+    each(at_once(), check)
+
+
+def test_a_whole_reply_and_a_stream_of_the_same_message_agree() -> None:
+    def check(exchange: Exchange) -> None:
+        body = json.dumps(message_of(exchange.body)).encode()
+        as_one = complete(parse(replace(exchange, body=body)))
+        as_stream = complete(parse(exchange))
+        assert _comparable(as_one) == _comparable(as_stream)
+
+    each(streamed(), check)
+
+
+def _comparable(body: dict[str, Any]) -> dict[str, Any]:
+    """Parse arguments: a stream carries the model's own white space."""
+    for call in body["choices"][0]["message"].get("tool_calls", ()):
+        call["function"]["arguments"] = json.loads(call["function"]["arguments"])
+    return body
+
+
+def test_the_official_client_puts_a_stream_together_as_the_completion_says() -> None:
+    def check(exchange: Exchange) -> None:
+        events = parse(exchange)
+        assert _gathered_by_openai(events) == _without_empty(complete(events))
+
+    each(answered(), check)
+
+
+def _gathered_by_openai(events: list[ev.Event]) -> dict[str, Any]:
+    """Stream events to the official client and let it accumulate them."""
+    writer = StreamWriter(ASKED, id="own", created=0, model="m", usage_wanted=True)
+    body = b"".join(writer.write(event) for event in events)
+
+    def reply(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, content=body, headers={"content-type": "text/event-stream"})
+
+    state = ChatCompletionStreamState()
+    with (
+        httpx.Client(transport=httpx.MockTransport(reply)) as http,
+        OpenAI(api_key="k", base_url="http://gateway.test/v1", http_client=http) as client,
+    ):
+        for chunk in client.chat.completions.create(model="m", messages=[], stream=True):
+            state.handle_chunk(chunk)
+    return _without_empty(state.current_completion_snapshot.to_dict())
+
+
+_LATE = {"container", "context_management", "input_transformations", "server_tool_use"}
+_BESIDE = {"native_finish_reason", "stop_details", "stop_sequence"}
+
+
+def _without_empty(body: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what says nothing, what the client adds, and what it does not accumulate.
+
+    It keeps no unknown members of a choice or of a late chunk: those are read from the chunks.
+    """
+    [choice] = body["choices"]
+    message = {k: v for k, v in choice["message"].items() if v not in (None, "", [])}
+    for call in message.get("tool_calls", ()):
+        call.pop("index", None)
+        call["function"].pop("parsed_arguments", None)
+    message.pop("parsed", None)
+    choice = {k: v for k, v in choice.items() if v is not None and k not in _BESIDE}
+    choice["message"] = message
+    left_out = _LATE | {"object", "choices"}
+    rest = {k: v for k, v in body.items() if v is not None and k not in left_out}
+    return {**rest, "choices": [choice]}
+
+
+def test_every_recorded_refusal_has_its_class() -> None:
+    classes = {
+        400: {Failure.BAD_REQUEST, Failure.CONTEXT_LENGTH, Failure.QUOTA},
+        401: {Failure.KEY_REJECTED},
+        402: {Failure.QUOTA},
+        403: {Failure.KEY_REJECTED},
+        404: {Failure.NOT_FOUND},
+        413: {Failure.BAD_REQUEST},
+        429: {Failure.RATE_LIMITED, Failure.QUOTA},
+        529: {Failure.OVERLOADED},
+    }
+
+    def check(exchange: Exchange) -> None:
+        head = ReplyHead(exchange.status, exchange.headers)
+        error = PROVIDER.parse_error(head, exchange.body, 0.0)
+        assert error.status == exchange.status
+        assert error.failure in classes.get(exchange.status, {Failure.SERVER, Failure.OVERLOADED})
+        assert error.message == json.loads(exchange.body)["error"]["message"][:500]
+        assert (error.failure is Failure.CONTEXT_LENGTH) == (b"prompt is too long" in exchange.body)
+
+    each((exchange for exchange in require("messages") if exchange.status != 200), check)
+
+
+def test_a_wait_is_never_read_from_a_reply_that_succeeded() -> None:
+    waiting = [exchange for exchange in answered() if "retry-after" in exchange.headers]
+    if not waiting:
+        pytest.skip("no recorded success carries a retry-after header")
+
+    for exchange in waiting:
+        assert not any(isinstance(event, ev.Error) for event in parse(exchange))
+
+
+def test_vendors_own_client_reads_the_same() -> None:
+    anthropic = pytest.importorskip("anthropic", reason="the vendor's client is not installed")
+
+    def check(exchange: Exchange) -> None:
+        def reply(_: httpx.Request) -> httpx.Response:
+            kind = {"content-type": exchange.headers["content-type"]}
+            return httpx.Response(200, content=exchange.body, headers=kind)
+
+        with httpx.Client(transport=httpx.MockTransport(reply)) as http:
+            client = anthropic.Anthropic(api_key="k", http_client=http)
+            message = _read_by_anthropic(client, exchange)
+        choice = complete(parse(exchange))["choices"][0]["message"]
+        texts = [block.text for block in message.content if block.type == "text"]
+        calls = [(b.id, b.name, b.input) for b in message.content if b.type == "tool_use"]
+        assert (choice["content"] or "") == "".join(texts)
+        assert [
+            (call["id"], call["function"]["name"], json.loads(call["function"]["arguments"]))
+            for call in choice.get("tool_calls", ())
+        ] == calls
+
+    each(answered(), check)
+
+
+def _read_by_anthropic(client: Any, exchange: Exchange) -> Any:
+    asked: dict[str, Any] = {"model": "m", "max_tokens": 9, "messages": []}
+    if exchange in streamed():
+        with client.messages.stream(**asked) as stream:
+            return stream.get_final_message()
+    return client.messages.create(**asked)

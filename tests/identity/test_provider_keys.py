@@ -1,6 +1,8 @@
 """Provider keys over a real store: saved, shown, opened for their audience, and never otherwise."""
 
 import asyncio
+from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import pytest
@@ -11,8 +13,9 @@ from gateway.identity.changes import NewUser
 from gateway.identity.key_settings import OWN_ENDPOINT
 from gateway.identity.provider_keys import KeyChange
 from gateway.store import names
+from gateway.store.base import Argument, Script
 from gateway.store.client import RedisStore
-from tests.identity.scene import OFFER, Scene, make_scene
+from tests.identity.scene import OFFER, Scene, WatchedStore, make_scene
 
 SECRET = "sk-test-0123456789abcdefWXYZ"
 
@@ -294,6 +297,36 @@ async def test_saves_at_once_leave_one_whole_key(store: RedisStore) -> None:
     assert found in {f"{SECRET}{n}" for n in range(3)}
     (info,) = await workers[0].keys.list_keys(user_id)
     assert info.last4 == found[-4:]
+
+
+async def test_settings_that_raced_with_a_new_secret_do_not_bring_the_old_one_back(
+    store: RedisStore,
+) -> None:
+    scene = make_scene(store)
+    user_id = await make_user(scene)
+    await put(scene, user_id, "mine", own("https://llm.example/v1", secret=SECRET))
+
+    class Interrupted(WatchedStore):
+        """Another worker saves a new secret between our reading and our writing."""
+
+        waiting = True
+
+        async def script(
+            self, script: Script, keys: Sequence[str], args: Sequence[Argument]
+        ) -> Any:
+            if self.waiting:
+                self.waiting = False
+                await put(
+                    scene, user_id, "mine", own("https://llm.example/v1", secret=SECRET + "2")
+                )
+            return await super().script(script, keys, args)
+
+    late = make_scene(Interrupted(store))
+    await put(late, user_id, "mine", own("https://llm.example/v2"))
+
+    assert await opened(scene, user_id, "mine") == SECRET + "2"
+    (info,) = await scene.keys.list_keys(user_id)
+    assert info.settings == {"endpoint": "https://llm.example/v2"}
 
 
 async def test_a_user_has_a_bounded_number_of_keys(store: RedisStore) -> None:

@@ -18,7 +18,7 @@ def arrived(sandbox: RunningSandbox, request_id: str) -> list[dict[str, Any]]:
     with httpx.Client(trust_env=False) as client:
         url = f"{sandbox.url}/sandbox/requests"
         found = client.get(url, params={"client_request_id": request_id}).json()
-    requests: list[dict[str, Any]] = found["data"]
+    requests: list[dict[str, Any]] = found["requests"]
     return requests
 
 
@@ -27,7 +27,7 @@ def sold(sandbox: RunningSandbox, request_id: str) -> list[dict[str, Any]]:
     with httpx.Client(trust_env=False) as client:
         url = f"{sandbox.url}/sandbox/ledger"
         found = client.get(url, params={"client_request_id": request_id}).json()
-    rows: list[dict[str, Any]] = found["data"]
+    rows: list[dict[str, Any]] = found["rows"]
     return rows
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.journeys.running import GatewayUser, RunningGateway
+from tests.journeys.running import GatewayUser, RunningGateway, send_raw
 
 USER = {"role": "user", "content": "Hi"}
 
@@ -38,7 +38,6 @@ def assert_refusal(
         None,
         "",
         "Bearer",
-        "Bearer ",
         "Basic abc",
         "Bearer gw_u_short",
         "Bearer gw_u_" + "a" * 49,
@@ -107,7 +106,7 @@ def test_two_authorization_headers_are_ambiguous(user: GatewayUser) -> None:
 RAW: list[tuple[bytes, dict[str, str], int, str]] = [
     (b"", {}, 400, "invalid_json"),
     (b"not json", {}, 400, "invalid_json"),
-    (b"[]", {}, 400, "invalid_request"),
+    (b"[]", {}, 400, "invalid_json"),
     (b'{"messages": [', {}, 400, "invalid_json"),
     (b'\xff\xfe{"a":1}', {}, 400, "invalid_json"),
     (b'{"messages": NaN}', {}, 400, "invalid_json"),
@@ -156,18 +155,12 @@ def test_a_wrong_member_is_named_by_its_path(
 
 
 def test_a_body_too_large_is_refused_before_it_is_read(user: GatewayUser) -> None:
-    headers = {"content-type": "application/json", "content-length": str(200 * 1024 * 1024)}
-    with httpx.Client(trust_env=False, timeout=10) as client:
-        request = client.build_request(
-            "POST", f"{user.gateway.url}/v1/chat/completions", content=iter([b"{"]),
-            headers=headers | {"authorization": f"Bearer {user.token}"},
-        )  # fmt: skip
-        request.headers.pop("transfer-encoding", None)
-        try:
-            response = client.send(request)
-        except httpx.HTTPError as error:  # the head may be answered and the socket closed
-            pytest.fail(f"no answer: {type(error).__name__}")
-    assert_refusal(response, 413, "request_too_large")
+    head = (
+        "POST /v1/chat/completions HTTP/1.1\nhost: gateway\n"
+        f"authorization: Bearer {user.token}\n"
+        "content-type: application/json\ncontent-length: 200000000"
+    )
+    assert_refusal(send_raw(user.gateway.url, head), 413, "request_too_large")
 
 
 def test_no_key_says_how_to_add_one(gateway: RunningGateway) -> None:
@@ -237,13 +230,8 @@ def test_somebody_elses_ids_are_404(gateway: RunningGateway, user: GatewayUser) 
 def test_paths_and_methods_that_are_not_served(
     user: GatewayUser, method: str, path: str, status: int, code: str
 ) -> None:
-    with httpx.Client(trust_env=False) as client:
-        request = httpx.Request(
-            method, user.gateway.url, headers={"authorization": f"Bearer {user.token}"}
-        )
-        request.url = request.url.copy_with(raw_path=path.encode())
-        response = client.send(request)
-    assert_refusal(response, status, code)
+    head = f"{method} {path} HTTP/1.1\nhost: gateway\nauthorization: Bearer {user.token}"
+    assert_refusal(send_raw(user.gateway.url, head), status, code)
 
 
 def test_metrics_need_an_admin_token(gateway: RunningGateway, user: GatewayUser) -> None:

@@ -173,7 +173,7 @@ def test_a_call_without_a_result_right_after_is_refused_by_name() -> None:
     assert refused(USER, calls, *late) == "messages[1].tool_calls[1]"
 
 
-def test_ids_are_made_legal_and_unique_on_both_sides() -> None:
+def test_ids_are_made_legal_on_both_sides() -> None:
     found = turns(
         USER,
         asked(call("call.1:é")),
@@ -185,8 +185,8 @@ def test_ids_are_made_legal_and_unique_on_both_sides() -> None:
 
     assert found[1]["content"] == [use("call_1__")]
     assert found[2]["content"] == [result("call_1__", "one")]
-    assert found[3]["content"] == [use("call_1___2"), use("x")]
-    assert found[4]["content"] == [result("x", "three"), result("call_1___2", "two")]
+    assert found[3]["content"] == [use("call_1__"), use("x")]
+    assert found[4]["content"] == [result("x", "three"), result("call_1__", "two")]
 
 
 def test_two_calls_of_one_id_are_answered_in_order() -> None:
@@ -194,6 +194,12 @@ def test_two_calls_of_one_id_are_answered_in_order() -> None:
 
     assert found[1]["content"] == [use("a"), use("a_2")]
     assert found[2]["content"] == [result("a", "1"), result("a_2", "2")]
+
+
+def test_results_whose_ids_were_lost_answer_the_calls_in_order() -> None:
+    found = turns(USER, asked(call("a"), call("b")), answered("x", "1"), answered("b", "2"))
+
+    assert found[2]["content"] == [result("a", "1"), result("b", "2")]
 
 
 def test_the_deprecated_function_messages_are_paired_too() -> None:

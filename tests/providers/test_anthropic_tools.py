@@ -51,7 +51,7 @@ def test_a_function_keeps_its_name_description_and_schema() -> None:
     ("sent", "written"),
     [
         (None, EMPTY),
-        ({}, EMPTY),
+        ({}, {"type": "object"}),
         ({"properties": {"x": {}}}, {"properties": {"x": {}}, "type": "object"}),
         (
             {"anyOf": [{"properties": {"a": {}, "b": {}}, "required": ["a", "b"]},

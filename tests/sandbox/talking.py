@@ -44,7 +44,7 @@ def read_sse(body: str) -> list[tuple[str, Any]]:
     """Return (event name, data) of every event; data that is not JSON stays text."""
     events = []
     for block in body.split("\n\n"):
-        fields = dict(line.split(": ", 1) for line in block.splitlines())
+        fields = dict(line.split(": ", 1) for line in block.split("\n") if line)
         if "data" in fields:
             events.append((fields.get("event", ""), _parse(fields["data"])))
     return events

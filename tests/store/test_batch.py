@@ -202,6 +202,32 @@ async def test_a_dropped_connection_costs_waiting_callers_nothing(
         assert await count(store, "total_connections_received") > before
 
 
+async def test_no_command_runs_twice_when_connections_drop(own_server: EmbeddedStore) -> None:
+    ends = {"replied": 0, "away": 0}
+    async with await connect(own_server.url, timeout_s=5.0) as store:
+
+        async def count_up() -> None:
+            while ends["replied"] < 3000:
+                try:
+                    await store.run("INCR", "n")
+                except StoreAway:
+                    ends["away"] += 1
+                    await asyncio.sleep(0.001)
+                else:
+                    ends["replied"] += 1
+
+        async def drop() -> None:
+            while ends["replied"] < 3000:
+                await asyncio.to_thread(ask, own_server.socket, "CLIENT", "KILL", "TYPE", "normal")
+                await asyncio.sleep(0.005)
+
+        await asyncio.gather(drop(), *(count_up() for _ in range(20)))
+        await async_wait_until(lambda: store.healthy)
+        ran = int(await store.run("GET", "n"))
+    assert ends["replied"] <= ran <= ends["replied"] + ends["away"]
+    assert ends["away"] > 0
+
+
 async def test_a_script_that_never_ends_takes_nobody_else_along(own_server: EmbeddedStore) -> None:
     async with await connect(own_server.url, timeout_s=0.25) as store:
         await store.run("CONFIG", "SET", "lua-time-limit", 50)

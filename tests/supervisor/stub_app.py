@@ -30,7 +30,7 @@ class StubApp:
 
     async def answer(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
-            await live(receive, send)
+            await live(receive, send, fails=(self.home / "no-start").exists())
             return
         if scope["path"] == "/hang":
             time.sleep(600)  # noqa: ASYNC251  # blocks the loop: that is the fault under test
@@ -60,8 +60,11 @@ class StubApp:
         await send({"type": "http.response.body", "body": b"last"})
 
 
-async def live(receive: Any, send: Any) -> None:
+async def live(receive: Any, send: Any, *, fails: bool) -> None:
     await receive()
+    if fails:
+        await send({"type": "lifespan.startup.failed", "message": "told to fail"})
+        return
     await send({"type": "lifespan.startup.complete"})
     await receive()
     await send({"type": "lifespan.shutdown.complete"})

@@ -146,13 +146,22 @@ def test_a_worker_that_keeps_dying_ends_the_gateway_with_a_reason(tmp_path: Path
         assert not is_alive(store_pid(gateway))
 
 
-def test_a_config_gone_bad_is_retried_until_it_is_mended(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("fault", "status", "reason"),
+    [
+        ("bad-config", 78, "stub.path: the stub was told to refuse"),
+        ("no-start", 3, "told to fail"),
+    ],
+)
+def test_bad_surroundings_are_retried_until_they_are_mended(
+    tmp_path: Path, fault: str, status: int, reason: str
+) -> None:
     with serving(tmp_path) as gateway:
-        (gateway.data_dir / "bad-config").touch()
+        (gateway.data_dir / fault).touch()
         kill(gateway.ready.worker_pids[0])
-        wait_until(lambda: gateway.log.count("ended with status 78") == 2)
-        assert "stub.path: the stub was told to refuse" in gateway.log
-        (gateway.data_dir / "bad-config").unlink()
+        wait_until(lambda: gateway.log.count(f"ended with status {status}") == 2)
+        assert reason in gateway.log
+        (gateway.data_dir / fault).unlink()
         wait_until(lambda: gateway.status() == 200)
 
 

@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from gateway.errors import RecordIntegrity
+from gateway.vault.codec import Kind, Place, open_sealed
+from gateway.vault.derive import derive
 from gateway.vault.key_ring import KeyRing
 from gateway.vault.vault import DataKeys, RecordType, Vault, read_data_keys
 
@@ -65,6 +67,18 @@ def test_the_types_have_keys_of_their_own_so_that_a_rewritten_kind_does_not_open
 
     with pytest.raises(RecordIntegrity):
         vault.open(alice, RecordType.ANSWER, "a", note[:1] + b"\x12" + note[2:])
+
+
+def test_a_record_is_sealed_under_a_key_derived_for_its_type() -> None:
+    ring = KeyRing({1: KEK}, 1)
+    vault = Vault(ring)
+    alice = keys_of(vault, "u_alice")
+    dek = ring.unwrap("u_alice", 1, alice.wrapped[1])
+
+    sealed = vault.seal(alice, RecordType.CONTEXT, "entries/1", b"dear diary")
+
+    key = derive(dek, b"gw/v1/rec/context")
+    assert open_sealed(key, Kind.CONTEXT, Place("u_alice", "entries/1"), sealed) == b"dear diary"
 
 
 def test_b03_a_data_key_moved_to_another_user_opens_nothing() -> None:

@@ -1,18 +1,20 @@
 """Tool calls and their results, paired the way Anthropic demands.
 
 Every `tool_use` must be answered in the very next message, every `tool_result` must answer one, and
-ids are unique in a request and made of `[a-zA-Z0-9_-]`. Clients that switched providers or cut
-their history break all three, so calls and results are paired in order, not by id alone.
+ids are unique within a turn (recorded: not across turns) and made of `[a-zA-Z0-9_-]`. Clients that
+switched providers or cut their history break all three, so calls and results are paired by id
+first, and then in order.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
+from msgspec import Struct
 
 from gateway.errors import InvalidRequest
-from gateway.providers.anthropic.names import Names
+from gateway.providers.anthropic.names import Names, unique
 from gateway.providers.anthropic.parts import Block, input_blocks, mark_last
 from gateway.types.chat import Message, ToolCall
 
@@ -21,13 +23,22 @@ _ILLEGAL = re.compile(r"[^a-zA-Z0-9_-]")
 _RESULT_MEMBERS = ("is_error", "toolset_name")  # Anthropic's own, kept on a tool message
 
 
+class _Call(Struct, frozen=True):
+    """A call that waits for its result; `where` is its path in the request."""
+
+    client_id: str
+    name: str
+    wire_id: str
+    where: str
+
+
 class CallLedger:
     """Which calls of the current turn still wait for their result."""
 
     def __init__(self, names: Names) -> None:
         self._names = names
         self._used: set[str] = set()
-        self._waiting: list[tuple[str, str, str, str]] = []  # client id, name, wire id, param
+        self._waiting: list[_Call] = []
 
     def use_block(self, call: ToolCall, where: str) -> Block:
         """Write a call and wait for its result; `where` is its path in the request.
@@ -45,50 +56,62 @@ class CallLedger:
 
     def expect(self, call: ToolCall, where: str) -> str:
         """Wait for the result of a call; return the id to send."""
-        wire_id = _ILLEGAL.sub("_", call.id) or "call"
-        number = 2
-        while wire_id in self._used:
-            wire_id = f"{_ILLEGAL.sub('_', call.id)}_{number}"
-            number += 1
+        legal = _ILLEGAL.sub("_", call.id) or "call"
+        wire_id = unique(legal, self._used)
         self._used.add(wire_id)
-        self._waiting.append((call.id, call.name, wire_id, where))
+        self._waiting.append(_Call(call.id, call.name, wire_id, where))
         return wire_id
 
-    def result_blocks(self, message: Message, index: int) -> tuple[Block | None, list[Block]]:
-        """Write a tool message: its result, or plain blocks where it answers no call.
+    def settle(self, answers: Sequence[tuple[Message, int]]) -> tuple[list[Block], list[Block]]:
+        """The turn that had to answer is over: write its tool messages, each with its index.
 
-        A result nobody waits for would be refused; as text, the model still reads it.
+        Returns the results, and as plain text what answers no call: as a result it would be
+        refused, as text the model still reads it. Raises InvalidRequest if a call went unanswered.
         """
-        wire_id = self._take(message)
-        content: Any = message.content
-        if not isinstance(content, str):
-            content = input_blocks(message, index)
-        if wire_id is None:
-            return None, _orphan(message, content)
-        block: Block = {"type": "tool_result", "tool_use_id": wire_id, "content": content}
-        block.update(
-            (name, message.extra[name]) for name in _RESULT_MEMBERS if name in message.extra
-        )
-        _hoist_marker(block)
-        mark_last([block], message.cache)
-        return block, []
-
-    def settle(self) -> None:
-        """The turn that had to answer is over. Raises InvalidRequest if a call went unanswered."""
+        wire_ids = self._pair([message for message, _ in answers])
+        results: list[Block] = []
+        loose: list[Block] = []
+        for (message, index), wire_id in zip(answers, wire_ids, strict=True):
+            content = message.content
+            if not isinstance(content, str):
+                content = input_blocks(message, index)
+            if wire_id is None:
+                loose.extend(_orphan(message, content))
+            else:
+                results.append(_result(message, wire_id, content))
         if self._waiting:
-            _, name, _, where = self._waiting[0]
             raise InvalidRequest(
-                f"The call of tool '{name[:64]}' has no tool message that answers it right after.",
-                param=where,
+                f"The call of tool '{self._waiting[0].name[:64]}' has no tool message that answers "
+                "it right after.",
+                param=self._waiting[0].where,
             )
+        self._used.clear()
+        return results, loose
 
-    def _take(self, message: Message) -> str | None:
-        for place, (client_id, name, wire_id, _) in enumerate(self._waiting):
-            by_name = message.tool_call_id is None and message.name in (None, name)
-            if by_name or client_id == message.tool_call_id:
-                del self._waiting[place]
-                return wire_id
-        return None
+    def _pair(self, messages: Sequence[Message]) -> list[str | None]:
+        """Find the call that each message answers, and stop waiting for it."""
+        found: list[str | None] = []
+        for message in messages:
+            call = next((c for c in self._waiting if c.client_id == message.tool_call_id), None)
+            if call is not None:
+                self._waiting.remove(call)
+            found.append(call.wire_id if call is not None else None)
+        if self._waiting and found.count(None) == len(self._waiting):  # only the ids were lost
+            left = iter(self._waiting)
+            found = [next(left).wire_id if wire_id is None else wire_id for wire_id in found]
+            self._waiting.clear()
+        return found
+
+
+def _result(message: Message, wire_id: str, content: str | list[Block]) -> Block:
+    block: Block = {"type": "tool_result", "tool_use_id": wire_id, "content": content}
+    block.update((name, message.extra[name]) for name in _RESULT_MEMBERS if name in message.extra)
+    for inner in content if isinstance(content, list) else ():
+        marker = inner.pop("cache_control", None)  # inside a result the API refuses it
+        if marker is not None:
+            block["cache_control"] = marker
+    mark_last([block], message.cache)
+    return block
 
 
 def _input(call: ToolCall, where: str) -> Any:
@@ -125,14 +148,3 @@ def _orphan(message: Message, content: str | list[Block]) -> list[Block]:
     if isinstance(content, str):
         return [{"type": "text", "text": f"{label}\n{content}"}]
     return [{"type": "text", "text": label}, *content]
-
-
-def _hoist_marker(block: Block) -> None:
-    """Move cache markers from inside a result to the result: inside, the API refuses them."""
-    content = block["content"]
-    if isinstance(content, str):
-        return
-    for inner in content:
-        marker = inner.pop("cache_control", None)
-        if marker is not None:
-            block["cache_control"] = marker

@@ -54,17 +54,13 @@ def build_conversation(chat: ChatRequest, names: Names) -> Conversation:
 
 
 class _Turn:
-    """A message in the making; `results` go before `blocks`."""
+    """A message in the making."""
 
     def __init__(self, role: str, index: int) -> None:
         self.role = role
         self.index = index  # of the first of the client's messages in it
-        self.results: list[Block] = []
         self.blocks: list[Block] = []
-
-    @property
-    def content(self) -> list[Block]:
-        return [*self.results, *self.blocks]
+        self.answers: list[tuple[Message, int]] = []  # tool messages, with their own indexes
 
 
 class _Turns:
@@ -79,10 +75,7 @@ class _Turns:
             case Role.ASSISTANT:
                 self._add_assistant(message, index)
             case Role.TOOL:
-                turn = self._turn("user", index)
-                result, loose = self._calls.result_blocks(message, index)
-                turn.results.extend([result] if result is not None else [])
-                turn.blocks.extend(loose)
+                self._turn("user", index).answers.append((message, index))
             case Role.USER:
                 blocks = input_blocks(message, index)
                 mark_last(blocks, message.cache)
@@ -96,23 +89,29 @@ class _Turns:
                     self._turn("user", index).blocks.extend(blocks)
 
     def finish(self) -> list[dict[str, Any]]:
-        self._calls.settle()
+        self._settle()
         if self._turns and self._turns[-1].role == "assistant":
             _strip_end(self._turns)
         messages = []
         for turn in self._turns:
-            content = turn.content
-            if turn.role == "user" and all(_is_blank(block) for block in content):
+            if turn.role == "user" and all(_is_blank(block) for block in turn.blocks):
                 raise InvalidRequest(
                     "A user message must not be empty.", param=f"messages[{turn.index}].content"
                 )
-            messages.append({"role": turn.role, "content": content})
+            messages.append({"role": turn.role, "content": turn.blocks})
         return messages
+
+    def _settle(self) -> None:
+        """Put the results of the last turn before everything else in it."""
+        turn = self._turns[-1] if self._turns else _Turn("user", 0)
+        results, loose = self._calls.settle(turn.answers)
+        turn.blocks = [*results, *loose, *turn.blocks]
+        turn.answers = []
 
     def _turn(self, role: str, index: int) -> _Turn:
         if not self._turns or self._turns[-1].role != role:
             if role == "assistant":
-                self._calls.settle()
+                self._settle()
             self._turns.append(_Turn(role, index))
         return self._turns[-1]
 

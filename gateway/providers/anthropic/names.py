@@ -35,8 +35,11 @@ class Names(Struct, frozen=True):
 def legal_names(chat: ChatRequest) -> Names:
     """Give every tool name of the request a legal and unique spelling; the legal ones stay."""
     native = native_names(chat)
-    wanted = list(dict.fromkeys(_client_names(chat)))
-    odd = [name for name in wanted if name in native or not _LEGAL.fullmatch(name)]
+    own = dict.fromkeys(tool.name for tool in chat.tools if tool.kind in ("function", "custom"))
+    wanted = list(dict.fromkeys((*own, *history_names(chat))))
+    odd = [
+        name for name in wanted if (name in native and name in own) or not _LEGAL.fullmatch(name)
+    ]
     if not odd:
         return Names()
     taken = native.union(set(wanted).difference(odd))
@@ -65,13 +68,6 @@ def unique(name: str, taken: Iterable[str]) -> str:
         found = name[: _MAX - len(suffix)] + suffix
         number += 1
     return found
-
-
-def _client_names(chat: ChatRequest) -> Iterator[str]:
-    for tool in chat.tools:
-        if tool.kind in ("function", "custom"):
-            yield tool.name
-    yield from history_names(chat)
 
 
 def history_names(chat: ChatRequest) -> Iterator[str]:

@@ -81,8 +81,6 @@ def input_schema(schema: Schema | None) -> dict[str, Any]:
     if any(isinstance(whole.get(name), list) for name in _LISTS):
         whole = _merge_branches(whole)
     whole.setdefault("type", "object")
-    if whole["type"] == "object" and "$ref" not in whole:
-        whole.setdefault("properties", {})
     return whole
 
 

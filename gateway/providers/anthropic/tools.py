@@ -20,7 +20,7 @@ from gateway.providers.anthropic.plan import Plan
 from gateway.providers.anthropic.schema import close_schema, input_schema
 from gateway.types.chat import ChatRequest, Tool, ToolChoice, ToolChoiceMode
 
-_OWN_TOOL = re.compile(r"[a-z_]+_20\d{6}|mcp_toolset")
+_OWN_TOOL = re.compile(r"[a-z][a-z0-9_]*_20\d{6}|mcp_toolset")
 _EXTENSIONS = ("allowed_callers", "defer_loading", "eager_input_streaming", "input_examples")
 
 
