@@ -71,7 +71,6 @@ UNPRICED = Counter(
 IN_FLIGHT = Gauge(
     "gateway_requests_in_flight",
     "Requests being answered now.",
-    ("route",),
     multiprocess_mode="livesum",
 )
 CONFIG_LOADED = Gauge(

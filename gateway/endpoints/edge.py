@@ -108,6 +108,7 @@ class _HttpExchange:
     async def run(self, router: Router) -> None:
         """Route the request and answer whatever comes of it."""
         scope = {**self._scope, "gateway.exchange": self}
+        metrics.IN_FLIGHT.inc()
         try:
             await router(scope, self._receive, self.send)
         except GatewayError as error:
@@ -118,6 +119,7 @@ class _HttpExchange:
             log.exception("unexpected", extra={"fields": {"request_id": self._request_id}})
             await self._answer_error(Internal("Internal error. Quote the x-request-id header."))
         finally:
+            metrics.IN_FLIGHT.dec()
             self._report()
 
     async def send(self, message: Message) -> None:

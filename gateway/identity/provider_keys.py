@@ -67,6 +67,9 @@ class _Draft(Struct, frozen=True):
     format: str
     secret: Any
 
+    def __repr__(self) -> str:
+        return f"_Draft({self.name!r}, secret=[secret])"
+
 
 class ProviderKeys:
     """The provider keys of users; secrets are opened one at a time and never kept."""

@@ -20,7 +20,7 @@ from enum import IntEnum
 from types import MappingProxyType
 from typing import Final
 
-from cryptography.exceptions import InvalidTag
+from cryptography.exceptions import InvalidTag, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESGCMSIV
 from msgspec import Struct
 
@@ -112,6 +112,15 @@ def read_key_id(sealed: bytes, kind: Kind) -> int:
     if len(sealed) < SMALLEST_RECORD_BYTES or sealed[0] != VERSION or sealed[1] != kind:
         raise broken_record()
     return int.from_bytes(sealed[2:HEADER_BYTES], "big")
+
+
+def can_wrap() -> bool:
+    """Tell whether this machine's OpenSSL has AES-256-GCM-SIV (3.2 and later; not in FIPS mode)."""
+    try:
+        AESGCMSIV(bytes(KEY_BYTES))
+    except UnsupportedAlgorithm:
+        return False
+    return True
 
 
 def broken_record() -> RecordIntegrity:

@@ -16,7 +16,7 @@ from msgspec import Struct
 from gateway.errors import ConfigError
 from gateway.store import names
 from gateway.store.base import Script, Store
-from gateway.vault.codec import KEY_BYTES
+from gateway.vault.codec import KEY_BYTES, can_wrap
 from gateway.vault.derive import FINGERPRINT, check_value, derive
 from gateway.vault.key_files import KeySources, SecretSource, read_source, write_new_secret
 from gateway.vault.key_ring import KeyRing, read_key_ring, read_secret
@@ -93,6 +93,8 @@ async def unlock(
     Raises ConfigError naming the setting (never the value) for a secret that is missing, malformed,
     readable by others, made up, or not the one this store was sealed with. Raises StoreAway.
     """
+    if not can_wrap():
+        raise ConfigError("needs AES-GCM-SIV: OpenSSL 3.2 or later", sources.kek.setting)
     registered = [field.decode() for field in await store.run("HKEYS", names.keyring_check())]
     sealed = any(field.startswith(_KEK_FIELD) for field in registered)
     kek = _obtain(sources.kek, environ, lambda: _new_ring_text(random_bytes), needed=sealed)

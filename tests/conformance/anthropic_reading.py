@@ -104,9 +104,9 @@ def as_replayed(blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
             del members["caller"]
         if members["type"] == "text" and not members["text"]:
             continue
-        if members["type"] == "text" and found and found[-1].keys() == {"type", "text"}:
-            if "citations" not in members:
-                found[-1] = {"type": "text", "text": found[-1]["text"] + members["text"]}
-                continue
-        found.append(members)
+        plain = members.keys() == {"type", "text"}
+        if plain and found and found[-1].keys() == {"type", "text"}:
+            found[-1] = {"type": "text", "text": found[-1]["text"] + members["text"]}
+        else:
+            found.append(members)
     return found

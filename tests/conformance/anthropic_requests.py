@@ -1,5 +1,7 @@
 """Puts recorded Anthropic requests into OpenAI's words, by hand, for round trips."""
 
+import copy
+import itertools
 import json
 from typing import Any
 
@@ -59,13 +61,14 @@ def normal(request: Json) -> Json:
     for name in [name for name, value in found.items() if value in ([], {}, [EMPTY])]:
         del found[name]
     turns: list[Json] = []
-    for message in request["messages"]:
+    for message in copy.deepcopy(request["messages"]):
         content = message["content"]
         blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
         if turns and turns[-1]["role"] == message["role"]:
             turns[-1]["content"] += blocks
         else:
             turns.append({"role": message["role"], "content": list(blocks)})
+    _pair_ids(turns)
     found["messages"] = turns
     if "tools" in found:
         found["tools"] = [_without_type(tool) for tool in found["tools"]]
@@ -74,6 +77,16 @@ def normal(request: Json) -> Json:
     if found.get("thinking", {}).get("type") in ("enabled", "adaptive"):
         found.pop("temperature", None)  # at its default, or the recording would be a 400
     return found
+
+
+def _pair_ids(turns: list[Json]) -> None:
+    """Give results the ids of the calls before them where a recording has mixed them up."""
+    for before, turn in itertools.pairwise(turns):
+        calls = [block["id"] for block in before["content"] if block["type"] == "tool_use"]
+        results = [block for block in turn["content"] if block["type"] == "tool_result"]
+        if len(results) == len(calls) and {r["tool_use_id"] for r in results}.isdisjoint(calls):
+            for block, call_id in zip(results, calls, strict=True):
+                block["tool_use_id"] = call_id
 
 
 def _without_type(tool: Json) -> Json:
@@ -97,7 +110,7 @@ def _messages(message: Json) -> list[Json]:
 def _result(block: Json) -> Json:
     content = block["content"]
     parts = content if isinstance(content, str) else [_part(inner) for inner in content]
-    beside = {name: block[name] for name in ("is_error", "cache_control") if name in block}
+    beside: Json = {n: block[n] for n in ("is_error", "cache_control") if n in block}
     return {"role": "tool", "tool_call_id": block["tool_use_id"], "content": parts, **beside}
 
 

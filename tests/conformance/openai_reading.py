@@ -25,6 +25,7 @@ class Call:
 class Choice:
     text: str = ""
     reasoning: str = ""
+    details: str = ""  # the same thoughts, where a provider gives them only so
     refusal: str = ""
     calls: list[Call] = field(default_factory=list)
     finish: str | None = None
@@ -89,11 +90,9 @@ def grow(choice: Choice, message: dict[str, Any], *, whole: bool) -> None:
                 choice.reasoning += "".join(piece["text"] for piece in part["thinking"])
     else:
         choice.text += content or ""
-    thought = message.get("reasoning_content") or message.get("reasoning")
+    choice.reasoning += message.get("reasoning_content") or message.get("reasoning") or ""
     for detail in message.get("reasoning_details") or []:
-        if not (message.get("reasoning_content") or message.get("reasoning")):
-            thought = (thought or "") + (detail.get("text") or detail.get("summary") or "")
-    choice.reasoning += thought or ""
+        choice.details += detail.get("text") or detail.get("summary") or ""
     choice.refusal += message.get("refusal") or ""
     for node in message.get("tool_calls") or []:
         add_call(choice, node, whole=whole)
@@ -122,6 +121,7 @@ def conclude(choice: Choice, provider: str) -> None:
     if choice.calls and provider not in OWN and choice.finish in (None, "stop"):
         choice.finish = "tool_calls"
     choice.finish = choice.finish or "stop"
+    choice.reasoning = choice.reasoning or choice.details
     for call in choice.calls:
         call.arguments = call.arguments or "{}"
 
@@ -129,7 +129,7 @@ def conclude(choice: Choice, provider: str) -> None:
 def bare_request(body: dict[str, Any]) -> dict[str, Any]:
     """Return a request without what the gateway writes differently on purpose.
 
-    Null is absent, and so is an empty list of tools or calls; a single stop string is a list of one; earlier reasoning, markers and call
+    Null is absent, and so is an empty list of tools, calls or stops; a single stop string is a list of one; earlier reasoning, markers and call
     indexes are no part of OpenAI's format; usage is always asked for on streams.
     """
     bare = {name: value for name, value in body.items() if value is not None}
@@ -137,6 +137,7 @@ def bare_request(body: dict[str, Any]) -> dict[str, Any]:
     bare["tools"] = [bare_tool(tool) for tool in bare.get("tools") or []]
     if isinstance(bare.get("stop"), str):
         bare["stop"] = [bare["stop"]]
+    bare["stop"] = bare.get("stop") or []
     if bare.get("tool_choice") == "any":
         bare["tool_choice"] = "required"
     if bare.pop("stream", False):

@@ -159,10 +159,8 @@ def _gathered_by_openai(events: list[ev.Event]) -> dict[str, Any]:
         return httpx.Response(200, content=body, headers={"content-type": "text/event-stream"})
 
     state = ChatCompletionStreamState()
-    with (
-        httpx.Client(transport=httpx.MockTransport(reply)) as http,
-        OpenAI(api_key="k", base_url="http://gateway.test/v1", http_client=http) as client,
-    ):
+    http: Any = httpx.Client(transport=httpx.MockTransport(reply))
+    with http, OpenAI(api_key="k", base_url="http://x.test/v1", http_client=http) as client:
         for chunk in client.chat.completions.create(model="m", messages=[], stream=True):
             state.handle_chunk(chunk)
     return _without_empty(state.current_completion_snapshot.to_dict())

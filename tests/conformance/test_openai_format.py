@@ -32,6 +32,7 @@ from tests.conformance.recordings import Exchange, require
 
 # These `chat` exchanges are in formats of their own: Cohere's, and Ollama's native one.
 OTHER_FORMATS = ("cohere",)
+FINISH_REASONS = ("stop", "length", "tool_calls", "content_filter", "function_call")
 SMALL = 6_000  # bytes: streams up to here run at every split in the default run
 
 
@@ -173,6 +174,38 @@ def test_usage_survives_in_disjoint_buckets() -> None:
         if thought <= reported["completion_tokens"]:
             assert usage.reasoning == thought, exchange.id
     assert seen > 0
+
+
+def test_every_stream_keeps_the_chunk_rules() -> None:
+    for exchange in answered():
+        answer = read_answer(exchange.body, exchange.provider)
+        if not answer.error:
+            body = streamed(exchange, parse(exchange, [exchange.body], stream=True))
+            check_chunk_rules(body, exchange.id, with_usage=answer.usage is not None)
+
+
+def check_chunk_rules(body: bytes, name: str, *, with_usage: bool) -> None:
+    assert body.endswith(b"data: [DONE]\n\n"), name
+    written = list(chunks(body))
+    assert {chunk["object"] for chunk in written} == {"chat.completion.chunk"}, name
+    assert len({chunk["id"] for chunk in written}) == 1, name
+    assert all(chunk["id"] and chunk["model"] and chunk["created"] for chunk in written), name
+    usages = [chunk for chunk in written if chunk.get("usage")]
+    assert usages == (written[-1:] if with_usage else []), name
+    finished: set[int] = set()
+    started: set[int] = set()
+    for chunk in written[:-1] if with_usage else written:
+        assert chunk["choices"], name
+        for choice in chunk["choices"]:
+            index = choice["index"]
+            assert index not in finished, name
+            role = choice["delta"].get("role")
+            assert role == (None if index in started else "assistant"), name
+            started.add(index)
+            if choice.get("finish_reason") is not None:
+                assert choice["finish_reason"] in FINISH_REASONS, name
+                finished.add(index)
+    assert started == finished != set(), name
 
 
 def at_every_byte(body: bytes) -> list[bytes]:

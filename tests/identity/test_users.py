@@ -1,7 +1,8 @@
 """Users over a real store."""
 
 import asyncio
-import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 import pytest
 
@@ -10,6 +11,7 @@ from gateway.identity.changes import NewUser, OwnChange, UserChange
 from gateway.identity.minting import TokenRequest
 from gateway.identity.provider_keys import KeyChange
 from gateway.store import names
+from gateway.store.base import Argument, Script
 from gateway.store.client import RedisStore
 from gateway.types.account import Preferences
 from tests.identity.scene import OFFER, WatchedStore, make_scene
@@ -189,6 +191,34 @@ async def test_the_data_keys_and_tokens_go_first_and_together(store: RedisStore)
         await scene.users.find("42")
 
 
+async def test_what_is_written_while_a_user_is_removed_comes_too_late(store: RedisStore) -> None:
+    """The removal happens between reading and writing: nothing may outlive it."""
+    scene = make_scene(store)
+
+    class Interrupted(WatchedStore):
+        user_id = ""
+
+        async def script(
+            self, script: Script, keys: Sequence[str], args: Sequence[Argument]
+        ) -> Any:
+            await scene.users.remove(self.user_id)
+            return await super().script(script, keys, args)
+
+    interrupted = Interrupted(store)
+    late = make_scene(interrupted)
+    writes: list[Callable[[str], Awaitable[object]]] = [
+        lambda uid: late.tokens.mint(uid, TokenRequest("x")),
+        lambda uid: late.keys.put(uid, "openai", KeyChange(secret="sk-0123456789abcdef"), OFFER),
+        lambda uid: late.users.change(uid, UserChange(name="x")),
+    ]
+    for write in writes:
+        interrupted.user_id = (await scene.users.create(NewUser())).id
+        with pytest.raises(NotFound):
+            await write(interrupted.user_id)
+        left = await store.run("KEYS", names.everything_of(interrupted.user_id))
+        assert left == [names.user_gone(interrupted.user_id).encode()]
+
+
 async def test_an_external_id_whose_user_was_half_removed_gets_a_new_user(
     store: RedisStore,
 ) -> None:
@@ -311,17 +341,15 @@ async def test_a21_a_strange_cursor_is_only_a_place_in_the_list(store: RedisStor
     assert page.users == []
 
 
-async def test_a21_a_search_among_thousands_is_quick(store: RedisStore) -> None:
-    """By range, not by scan: 20 pages of a 5,000-entry index in far less than a scan's time."""
+async def test_a21_a_search_among_thousands_reads_one_page_of_them(store: RedisStore) -> None:
     members = [part for n in range(5000) for part in ("0", f"ext{n:05d}\x00u_{n:022d}")]
     await store.run("ZADD", names.external_ids(), *members)
     scene = make_scene(store)
 
-    started = time.perf_counter()
-    for n in range(20):
-        await scene.users.index.page(prefix=f"ext{n:02d}", limit=5)
+    page = await scene.users.index.page(prefix="ext02", limit=5)
 
-    assert time.perf_counter() - started < 20 * 0.05
+    assert scene.store.asked == ["ZRANGE", *["HGET"] * 5]
+    assert page.next_cursor is not None
 
 
 async def test_a_spoilt_record_is_an_integrity_error(store: RedisStore) -> None:

@@ -4,10 +4,17 @@ import json
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 from gateway.sandbox.server import RunningSandbox
 from tests.canary import Canaries
-from tests.journeys.running import GatewayUser, RunningGateway, run_command, start_gateway
+from tests.journeys.running import (
+    GatewayUser,
+    RunningGateway,
+    run_command,
+    start_gateway,
+)
+from tests.waiting import wait_until
 
 
 def test_kill_9_and_restart_lose_no_user_key_or_booked_row(
@@ -82,9 +89,11 @@ def test_the_access_log_has_one_json_line_a_request_and_no_content(
     user = gateway.new_user("openai")
     response = user.chat("sandbox-echo", canary.mint("secret-question"))
     request_id = response.headers["x-request-id"]
-    lines = [json.loads(line) for line in gateway.log.splitlines() if request_id in line]
-    assert len(lines) == 1
-    line = lines[0]
+
+    def logged() -> list[dict[str, Any]]:
+        return [json.loads(line) for line in gateway.log.splitlines() if request_id in line]
+
+    [line] = wait_until(logged)
     assert line["route"] == "/v1/chat/completions"
     assert line["status"] == 200
     assert line["user"] == user.id

@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -11,6 +10,7 @@ import pytest
 from gateway.sandbox.server import RunningSandbox
 from tests.canary import Canaries
 from tests.journeys.running import GatewayUser, RunningGateway
+from tests.waiting import wait_until
 
 
 def arrived(sandbox: RunningSandbox, request_id: str) -> list[dict[str, Any]]:
@@ -29,15 +29,6 @@ def sold(sandbox: RunningSandbox, request_id: str) -> list[dict[str, Any]]:
         found = client.get(url, params={"client_request_id": request_id}).json()
     rows: list[dict[str, Any]] = found["rows"]
     return rows
-
-
-def wait_for(condition: Callable[[], Any], limit_s: float = 10) -> Any:
-    deadline = time.monotonic() + limit_s
-    while time.monotonic() < deadline:
-        if result := condition():
-            return result
-        time.sleep(0.01)
-    raise AssertionError("did not happen in time")
 
 
 def test_two_users_send_the_same_body_and_reach_different_providers(
@@ -241,7 +232,7 @@ def test_a_client_that_hangs_up_ends_the_upstream_call_and_is_booked(
     ):
         request_id = response.headers["x-request-id"]
         next(response.iter_bytes())
-    sale = wait_for(lambda: [s for s in sold(sandbox, request_id) if s["ended"]])[0]
+    sale = wait_until(lambda: [s for s in sold(sandbox, request_id) if s["ended"]])[0]
     assert sale["completed"] is False
     assert sale["output"] < 250
 
@@ -249,7 +240,7 @@ def test_a_client_that_hangs_up_ends_the_upstream_call_and_is_booked(
         found = user.call("GET", f"/v1/me/usage?request_id={request_id}")
         return list(found.json()["data"]) if found.is_success else []
 
-    [row] = wait_for(booked)
+    [row] = wait_until(booked)
     assert row["status"] == "cancelled"
 
 

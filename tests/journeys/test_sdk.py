@@ -179,7 +179,7 @@ def test_an_error_in_the_middle_of_a_stream_is_raised(client: openai.OpenAI) -> 
 
 def test_a_stream_that_is_cut_is_raised_not_finished(client: openai.OpenAI) -> None:
     stream = client.chat.completions.create(model="sandbox-cut-9", messages=[USER], stream=True)
-    seen = []
+    seen: list[Any] = []
     with pytest.raises(openai.APIError):
         seen.extend(chunk for chunk in stream)
     assert all(c.choices[0].finish_reason is None for c in seen)

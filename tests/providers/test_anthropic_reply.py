@@ -128,7 +128,7 @@ def test_what_a_call_carries_besides_its_input_rides_on_it() -> None:
 
 def test_integers_beyond_64_bits_are_not_rounded() -> None:
     exact = '{"wei":123456789012345678901234567890,"é":1.0}'
-    block = '{"type":"tool_use","id":"a","name":"f","input":%s}' % exact
+    block = '{"type":"tool_use","id":"a","name":"f","input":' + exact + "}"
     data = whole().replace(b'"content":[]', f'"content":[{block}]'.encode())
 
     [call] = message(data)["tool_calls"]
@@ -221,7 +221,7 @@ def test_web_citations_point_into_the_whole_answer() -> None:
 
 
 def test_blocks_that_have_no_place_come_out_whole_and_go_back_whole() -> None:
-    blocks = [
+    blocks: list[dict[str, Any]] = [
         {"type": "thinking", "thinking": "t", "signature": "s"},
         {
             "type": "server_tool_use",

@@ -212,7 +212,7 @@ _targets = st.lists(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     targets=_targets,
     story=st.lists(_failures, min_size=12, max_size=12),
@@ -236,7 +236,7 @@ def test_whatever_happens_budget_deadline_and_order_are_kept(
         if isinstance(step, Wait):
             assert 0 < step.seconds <= policy.retry_after_cap_s
             elapsed += step.seconds
-            assert elapsed < deadline_s  # never waits past the deadline
+            assert elapsed <= deadline_s + 1e-9  # never waits past the deadline
             step = sent(steps, None)
             assert isinstance(step, Try)
             assert step.target is tried[-1]  # a wait is for the target just tried

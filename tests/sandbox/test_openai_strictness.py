@@ -144,7 +144,7 @@ def test_what_a_model_does_take_passes(
         ([USER, {"role": "assistant", "content": "x", "reasoning_details": []}], "messages[1].reasoning_details", "unknown_parameter"),
         ([USER, {**CALLED, "tool_calls": [{**CALL, "extra_content": {}}]}, RESULT], "messages[1].tool_calls[0].extra_content", "unknown_parameter"),
         ([USER, {**CALLED, "tool_calls": [{**CALL, "index": 0}]}, RESULT], "messages[1].tool_calls[0].index", "unknown_parameter"),
-        ([USER, {**CALLED, "tool_calls": []}], "messages[1].tool_calls", "empty_array"),
+        ([USER, {**CALLED, "content": "x", "tool_calls": []}], "messages[1].tool_calls", "empty_array"),
         ([USER, {**CALLED, "tool_calls": [{"id": "c1", "function": {}}]}], "messages[1].tool_calls[0].type", "missing_required_parameter"),
         ([USER, {**CALLED, "tool_calls": [{"id": "c1", "type": "function", "function": {"name": "f", "arguments": {}}}]}], "messages[1].tool_calls[0].function.arguments", "invalid_type"),
         ([USER, CALLED], "messages.[1].role", None),

@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -202,12 +203,17 @@ async def test_a_dropped_connection_costs_waiting_callers_nothing(
         assert await count(store, "total_connections_received") > before
 
 
+def has_counted(ends: dict[str, int], enough: int) -> bool:
+    return ends["replied"] >= enough
+
+
 async def test_no_command_runs_twice_when_connections_drop(own_server: EmbeddedStore) -> None:
     ends = {"replied": 0, "away": 0}
+    dropping = True
     async with await connect(own_server.url, timeout_s=5.0) as store:
 
         async def count_up() -> None:
-            while ends["replied"] < 3000:
+            while dropping:
                 try:
                     await store.run("INCR", "n")
                 except StoreAway:
@@ -216,12 +222,12 @@ async def test_no_command_runs_twice_when_connections_drop(own_server: EmbeddedS
                 else:
                     ends["replied"] += 1
 
-        async def drop() -> None:
-            while ends["replied"] < 3000:
-                await asyncio.to_thread(ask, own_server.socket, "CLIENT", "KILL", "TYPE", "normal")
-                await asyncio.sleep(0.005)
-
-        await asyncio.gather(drop(), *(count_up() for _ in range(20)))
+        counting = [asyncio.ensure_future(count_up()) for _ in range(20)]
+        for n in range(1, 6):
+            await async_wait_until(partial(has_counted, ends, 200 * n))
+            await asyncio.to_thread(ask, own_server.socket, "CLIENT", "KILL", "TYPE", "normal")
+        dropping = False
+        await asyncio.gather(*counting)
         await async_wait_until(lambda: store.healthy)
         ran = int(await store.run("GET", "n"))
     assert ends["replied"] <= ran <= ends["replied"] + ends["away"]

@@ -9,7 +9,7 @@ import pytest
 
 from gateway.errors import ConfigError
 from gateway.store.binary import find_server
-from gateway.store.control import NoAnswer, ask
+from gateway.store.control import NoAnswer, Refused, ask
 from gateway.store.embedded import EmbeddedStore, use_embedded
 from gateway.store.server_files import MAX_SOCKET_PATH_BYTES, files_of
 from tests.store.killing import kill_server, signal_server
@@ -51,7 +51,7 @@ def test_what_was_written_survives_a_killed_server(own_server: EmbeddedStore) ->
 def answers(socket: Path) -> bool:
     try:
         return bool(ask(socket, "PING") == b"PONG")
-    except NoAnswer:
+    except (NoAnswer, Refused):
         return False
 
 

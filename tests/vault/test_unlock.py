@@ -63,6 +63,24 @@ async def test_two_first_runs_at_once_agree_on_one_secret(
     assert first.keys.check_values() == second.keys.check_values()
 
 
+async def test_a_first_run_that_comes_second_takes_what_the_first_one_made(
+    store: RedisStore, tmp_path: Path
+) -> None:
+    sources = own_sources(tmp_path)
+    made = iter([("kek.json", KEK_1), ("pepper", PEPPER)])
+
+    def another_process_was_first(length: int) -> bytes:
+        name, secret = next(made)
+        put(tmp_path / "keys" / name, b64(secret))
+        return KEK_2
+
+    unlocked = await unlock(store, sources, {}, another_process_was_first)
+
+    assert unlocked.notices == ()
+    assert unlocked.keys.pepper == PEPPER
+    assert unlocked.keys.ring.check_values() == KeyRing({1: KEK_1}, 1).check_values()
+
+
 async def test_secrets_from_variables_are_taken_away_and_warned_of(
     store: RedisStore, tmp_path: Path
 ) -> None:

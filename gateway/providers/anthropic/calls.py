@@ -72,9 +72,8 @@ class CallLedger:
         results: list[Block] = []
         loose: list[Block] = []
         for (message, index), wire_id in zip(answers, wire_ids, strict=True):
-            content = message.content
-            if not isinstance(content, str):
-                content = input_blocks(message, index)
+            plain = message.content if isinstance(message.content, str) else None
+            content = input_blocks(message, index) if plain is None else plain
             if wire_id is None:
                 loose.extend(_orphan(message, content))
             else:
