@@ -87,6 +87,10 @@ CONFIG_FAILURES = Counter(
     "gateway_config_reload_failures",
     "Reloads refused because the new configuration had faults.",
 )
+INTEGRITY_FAILURES = Counter(
+    "gateway_record_integrity_failures",
+    "Sealed records that did not open: altered, moved, or sealed under another key.",
+)
 CONTEXT_TOKENS = Counter(
     "gateway_context_tokens",
     "Tokens of personal context sent, by scope.",

@@ -19,7 +19,7 @@ from gateway.endpoints.requests import ClientGone, IncomingRequest
 from gateway.endpoints.routes import Route, check_routes
 from gateway.endpoints.services import Services
 from gateway.endpoints.unserved import refuse_path
-from gateway.errors import GatewayError, Internal, MethodNotAllowed
+from gateway.errors import GatewayError, Internal, MethodNotAllowed, RecordIntegrity
 
 log = logging.getLogger("gateway.edge")
 
@@ -139,6 +139,8 @@ class _HttpExchange:
         await self._send({"type": "http.response.body", "body": data, "more_body": more})
 
     async def _answer_error(self, error: GatewayError) -> None:
+        if isinstance(error, RecordIntegrity):
+            metrics.INTEGRITY_FAILURES.inc()
         self.summary.update(code=error.code, origin=error.origin.value)
         if self.status == 0:
             await send_reply(self.send, error_reply(error))

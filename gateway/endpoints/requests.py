@@ -1,11 +1,9 @@
 """One HTTP request as the endpoints see it: headers checked, body read within limits."""
 
-import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
-import msgspec
 from starlette.types import Receive, Scope
 
 from gateway.errors import (
@@ -15,11 +13,11 @@ from gateway.errors import (
     UnsupportedMediaType,
 )
 from gateway.exchange import Downstream
+from gateway.identity.reading import read_as
 from gateway.types.json import JsonObject
 from gateway.wire.json_body import read_json_object
 
 T = TypeVar("T")
-_AT_PATH = re.compile(r"(.*?) - at `\$\.?(.*)`$", re.DOTALL)
 
 
 class ClientGone(Exception):
@@ -99,7 +97,7 @@ class IncomingRequest:
 
     async def read_as(self, kind: type[T]) -> T:
         """Return the body as a typed value; unknown members and wrong types name their path."""
-        return convert(await self.read_object(), kind)
+        return read_as(await self.read_object(), kind)
 
     async def wait_disconnect(self) -> None:
         """Return when the client hangs up. Call it only after the body was read."""
@@ -126,16 +124,6 @@ class IncomingRequest:
             f"The body is larger than {self._max_body} bytes. Send less, or ask the operator to "
             "raise limits.max_body_bytes."
         )
-
-
-def convert(body: Any, kind: type[T]) -> T:
-    """Narrow parsed JSON to a typed value. Raises InvalidRequest with the path as `param`."""
-    try:
-        return msgspec.convert(body, kind, strict=True)
-    except msgspec.ValidationError as error:
-        found = _AT_PATH.match(str(error))  # names types and members, never values of strings
-        message, path = found.groups() if found else (str(error), "")
-        raise InvalidRequest(f"{message}.", param=path or None) from None
 
 
 def _is_json(media_type: str) -> bool:

@@ -17,6 +17,7 @@ from gateway.types.chat import ChatRequest, OutputFormat, Reasoning, ToolChoice,
 
 __all__ = ["UnsupportedPolicy", "apply_fates"]
 
+_KEPT = (Fate.CARRIED, Fate.TRANSLATED)
 _ABSENT = (None, (), Reasoning())
 _MAX_TOKENS = ("max_tokens", "max_completion_tokens")
 # A model that refuses one of these cannot give the client what it asked for: dropping is no cure.
@@ -85,9 +86,10 @@ def apply_fates(
     Raises InvalidRequest(code="unsupported_parameter", param=field).
     """
     warnings: list[str] = []
-    for name, value, field in _set_fields(chat):
+    for name, field in _droppable(chat, fates, refuses):
+        value = field.read(chat)
         fate = _fate(name, fates, refuses)
-        if fate in (Fate.CARRIED, Fate.TRANSLATED):
+        if value in _ABSENT or fate in _KEPT:
             continue
         if not _is_harmless(name, value):
             if _is_refused(name, fate, policy):
@@ -97,14 +99,15 @@ def apply_fates(
     return chat, tuple(warnings)
 
 
-def _set_fields(chat: ChatRequest) -> Iterator[tuple[str, Any, _Field]]:
-    """Yield what the client set: typed fields, then other members in the client's order."""
+def _droppable(
+    chat: ChatRequest, fates: Mapping[str, Fate], refuses: tuple[str, ...]
+) -> Iterator[tuple[str, _Field]]:
+    """Yield the fields that may have to go: typed ones, then members in the client's order."""
     for name, field in _FIELDS.items():
-        value = field.read(chat)
-        if value not in _ABSENT:
-            yield name, value, field
-    for name, value in chat.extra.items():
-        yield name, value, _extra_field(name)
+        if name in fates or name in refuses:
+            yield name, field
+    for name in chat.extra:
+        yield name, _extra_field(name)
 
 
 def _extra_field(name: str) -> _Field:

@@ -6,6 +6,7 @@ four stop strings, roles in any order) and keeps what it does not know, so that 
 same format can write it back unchanged.
 """
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from gateway.types.chat import ChatRequest, Extra, OutputFormat, Sampling
@@ -58,15 +59,28 @@ _TYPED = frozenset(
         "top_p",
     }
 )
-_NAMES = (
-    "prompt_cache_key",
-    "prompt_cache_retention",
-    "safety_identifier",
-    "service_tier",
-    "user",
-    "verbosity",
+_SAMPLING = frozenset(
+    {"temperature", "top_p", "top_k", "seed", "frequency_penalty", "presence_penalty", "stop"}
 )
-_OBJECTS = ("audio", "metadata", "prediction", "prompt_cache_options", "web_search_options")
+_CHECKS: Mapping[str, Callable[[JsonObject, str], object]] = {
+    "audio": read_object,
+    "logit_bias": lambda body, name: _check_bias(body[name]),
+    "logprobs": read_bool,
+    "metadata": read_object,
+    "modalities": lambda body, name: _check_modalities(body, name),
+    "n": lambda body, name: read_int(body, name, least=1, most=MAX_CHOICES),
+    "prediction": read_object,
+    "prompt_cache_key": read_name,
+    "prompt_cache_options": read_object,
+    "prompt_cache_retention": read_name,
+    "safety_identifier": read_name,
+    "service_tier": read_name,
+    "store": read_bool,
+    "top_logprobs": lambda body, name: _check_top_logprobs(body, name),
+    "user": read_name,
+    "verbosity": read_name,
+    "web_search_options": read_object,
+}
 
 
 def read_chat(body: JsonObject) -> ChatRequest:
@@ -111,6 +125,8 @@ def _token_limit(body: JsonObject) -> tuple[int | None, str]:
 
 
 def _read_sampling(body: JsonObject) -> Sampling:
+    if body.keys().isdisjoint(_SAMPLING):
+        return Sampling()
     return Sampling(
         temperature=read_number(body, "temperature", least=0, most=2),
         top_p=read_number(body, "top_p", least=0, most=1),
@@ -166,19 +182,25 @@ def _read_output(body: JsonObject) -> OutputFormat | None:
 
 def _read_extra(body: JsonObject) -> Extra:
     """Check the members that stay in `extra`, and return them with those we do not know."""
-    read_int(body, "n", least=1, most=MAX_CHOICES)
-    wanted = read_bool(body, "logprobs")
-    if read_int(body, "top_logprobs", least=0, most=20) and not wanted:
-        fail("top_logprobs", "'top_logprobs' needs 'logprobs' to be true.")
-    read_bool(body, "store")
-    for name in _NAMES:
-        read_name(body, name)
-    for name in _OBJECTS:
-        read_object(body, name)
-    for place, word in enumerate(read_array(body, "modalities", most=16) or ()):
+    extra = read_rest(body, _TYPED)
+    for name in extra:
+        check = _CHECKS.get(name)
+        if check is not None:
+            check(body, name)
+    return extra
+
+
+def _check_top_logprobs(body: JsonObject, name: str) -> None:
+    if read_int(body, name, least=0, most=20) and not read_bool(body, "logprobs"):
+        fail(name, f"'{name}' needs 'logprobs' to be true.")
+
+
+def _check_modalities(body: JsonObject, name: str) -> None:
+    for place, word in enumerate(read_array(body, name, most=16) or ()):
         if not isinstance(word, str):
-            fail_type(f"modalities[{place}]", "a string such as 'text'", word)
-    bias: Any = body.get("logit_bias")
-    if bias is not None and not isinstance(bias, dict | list):  # llama.cpp takes a list of pairs
+            fail_type(f"{name}[{place}]", "a string such as 'text'", word)
+
+
+def _check_bias(bias: Any) -> None:
+    if not isinstance(bias, dict | list):  # llama.cpp takes a list of pairs
         fail_type("logit_bias", "an object of token ids and numbers", bias)
-    return read_rest(body, _TYPED)

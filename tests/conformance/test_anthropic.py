@@ -222,13 +222,14 @@ def test_a_wait_is_never_read_from_a_reply_that_succeeded() -> None:
 
 def test_vendors_own_client_reads_the_same() -> None:
     anthropic = pytest.importorskip("anthropic", reason="the vendor's client is not installed")
+    httpx2 = pytest.importorskip("httpx2")  # what the vendor's client stands on
 
     def check(exchange: Exchange) -> None:
-        def reply(_: httpx.Request) -> httpx.Response:
+        def reply(_: Any) -> Any:
             kind = {"content-type": exchange.headers["content-type"]}
-            return httpx.Response(200, content=exchange.body, headers=kind)
+            return httpx2.Response(200, content=exchange.body, headers=kind)
 
-        with httpx.Client(transport=httpx.MockTransport(reply)) as http:
+        with httpx2.Client(transport=httpx2.MockTransport(reply)) as http:
             client = anthropic.Anthropic(api_key="k", http_client=http)
             message = _read_by_anthropic(client, exchange)
         choice = complete(parse(exchange))["choices"][0]["message"]

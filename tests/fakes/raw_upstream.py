@@ -66,6 +66,10 @@ class Peer(asyncio.Protocol):
         """Return the bytes of a request's head, the empty line included."""
         return await self._take_through(b"\r\n\r\n")
 
+    async def read(self, count: int) -> bytes:
+        """Return that many bytes."""
+        return await self._take(count)
+
     async def read_request(self) -> SeenRequest:
         """Read a whole request and count it."""
         head = await self.read_head()
@@ -265,6 +269,8 @@ async def serve_raw(
         yield upstream
     finally:
         server.close()
+        for _ in range(5):  # steps in which connections accepted just now get their peer
+            await asyncio.sleep(0)
         for peer in upstream.peers:
             await peer.stop()
         await server.wait_closed()

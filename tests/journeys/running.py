@@ -141,7 +141,12 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return {k: v for k, v in os.environ.items() if not k.startswith("GATEWAY_")} | dict(extra or {})
 
 
-def run_command(home: Path, *arguments: str, secret: str | None = None) -> str:
+def run_command(
+    home: Path,
+    *arguments: str,
+    secret: str | None = None,
+    variables: Mapping[str, str] | None = None,
+) -> str:
     """Run `gateway …` on a gateway's data and return what it printed; it must succeed."""
     done = subprocess.run(
         [sys.executable, "-m", "gateway", *arguments, *_places(home)],
@@ -149,7 +154,7 @@ def run_command(home: Path, *arguments: str, secret: str | None = None) -> str:
         check=False,
         timeout=START_LIMIT_S,
         input=(secret or "").encode(),
-        env=environment(),
+        env=environment(variables),
     )
     assert done.returncode == 0, done.stderr.decode()
     return done.stdout.decode().strip()
@@ -157,7 +162,12 @@ def run_command(home: Path, *arguments: str, secret: str | None = None) -> str:
 
 @contextmanager
 def start_gateway(
-    home: Path, origin: str, *, workers: int = 1, more: str = ""
+    home: Path,
+    origin: str,
+    *,
+    workers: int = 1,
+    more: str = "",
+    variables: Mapping[str, str] | None = None,
 ) -> Iterator[RunningGateway]:
     """Run `gateway serve` in `home` until the end of the `with`; its data stays."""
     home.mkdir(parents=True, exist_ok=True)
@@ -179,11 +189,13 @@ def start_gateway(
                 str(workers),
             ],
             stderr=log,
-            env=environment(),
+            env=environment(variables),
         )
     try:
         url = _wait_until_serving(log_path, before, process)
-        token = CANARIES.watch(run_command(home, "token", "add", "--admin", "--name", "journeys"))
+        token = CANARIES.watch(
+            run_command(home, "token", "add", "--admin", "--name", "journeys", variables=variables)
+        )
         yield RunningGateway(home, process, url, token)
     finally:
         if process.poll() is None:

@@ -5,6 +5,8 @@ from typing import Any
 
 import httpx
 
+from tests.waiting import wait_until
+
 OPENAI = "/openai/v1/chat/completions"
 ANTHROPIC = "/anthropic/v1/messages"
 
@@ -74,6 +76,13 @@ def rows(client: httpx.Client) -> list[dict[str, Any]]:
     """Return the ledger rows of a client's own request id, newest first."""
     wanted = {"client_request_id": client.headers["x-client-request-id"]}
     found: list[dict[str, Any]] = client.get("/sandbox/ledger", params=wanted).json()["rows"]
+    return found
+
+
+def ended_row(client: httpx.Client) -> dict[str, Any]:
+    """Wait for a request to end, also one whose client left early, and return its row."""
+    found = wait_until(lambda: next((one for one in rows(client) if one["ended"]), None))
+    assert found is not None
     return found
 
 

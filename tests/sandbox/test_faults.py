@@ -3,7 +3,7 @@
 import json
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -16,26 +16,37 @@ from tests.sandbox.talking import (
     OPENAI,
     chat,
     chat_text,
+    ended_row,
     message,
     message_text,
     read_sse,
     row,
 )
-from tests.waiting import wait_until
 
 BOTH = pytest.mark.parametrize(("path", "ask"), [(OPENAI, chat), (ANTHROPIC, message)])
 Ask = Callable[..., dict[str, Any]]
 
 
+def _take(reply: httpx.Response, into: list[bytes]) -> None:
+    into.extend(reply.iter_raw())
+
+
+def _take_events(pieces: Iterator[bytes], wanted: int) -> list[tuple[str, Any]]:
+    """Read a stream until so many events have come; the caller keeps the iterator, and so the stream."""
+    said = b""
+    while said.count(b"\n\n") < wanted:
+        said += next(pieces)
+    return read_sse(said.decode())
+
+
 def _read_until_broken(http: httpx.Client, path: str, request: dict[str, Any]) -> str:
     """Return what a stream said before the connection was closed without an end."""
-    said = b""
+    said: list[bytes] = []
     with http.stream("POST", path, json=request) as reply:
         assert reply.status_code == 200
         with pytest.raises(httpx.RemoteProtocolError):
-            for piece in reply.iter_raw():
-                said += piece
-    return said.decode()
+            _take(reply, said)
+    return b"".join(said).decode()
 
 
 @BOTH
@@ -62,19 +73,36 @@ def test_a_cut_whole_reply_stops_at_half_its_length(
 
 
 @BOTH
-@pytest.mark.parametrize(
-    "model", ["sandbox-hang", "sandbox-tool+hang-after-2", "sandbox-hang-after-2"]
-)
-def test_a_hang_says_no_more_until_the_client_leaves(
-    http: httpx.Client, path: str, ask: Ask, model: str
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_hang_says_nothing_until_the_client_leaves(
+    http: httpx.Client, path: str, ask: Ask, stream: bool
 ) -> None:
     with pytest.raises(httpx.ReadTimeout):
-        http.post(path, json=ask(model, stream=True), timeout=0.3)
-    booked = wait_until(lambda: row(http) if row(http)["ended"] else None)
-    assert booked is not None
-    assert booked["completed"] is False
-    assert booked["chunks"] == (2 if "after" in model else 0)
-    assert booked["status"] == (200 if "after" in model else None)
+        http.post(path, json=ask("sandbox-hang", stream=stream), timeout=0.3)
+    booked = ended_row(http)
+    assert (booked["status"], booked["completed"], booked["input"]) == (None, False, 0)
+
+
+@BOTH
+@pytest.mark.parametrize("model", ["sandbox-tool+hang-after-2", "sandbox-hang-after-2"])
+def test_a_hang_in_a_stream_says_no_more(
+    http: httpx.Client, path: str, ask: Ask, model: str
+) -> None:
+    with http.stream("POST", path, json=ask(model, stream=True)) as reply:
+        pieces = reply.iter_raw()
+        assert len(_take_events(pieces, 2)) == 2
+        assert row(http)["ended"] is None
+    booked = ended_row(http)
+    assert (booked["chunks"], booked["status"], booked["completed"]) == (2, 200, False)
+
+
+@BOTH
+def test_a_whole_reply_can_hang_half_way(http: httpx.Client, path: str, ask: Ask) -> None:
+    with http.stream("POST", path, json=ask("sandbox-hang-after-1")) as reply:
+        assert reply.status_code == 200
+        half = next(reply.iter_raw())
+        assert 0 < len(half) < int(reply.headers["content-length"])
+    assert ended_row(http)["completed"] is False
 
 
 def test_a_hang_can_happen_once(http: httpx.Client) -> None:
@@ -163,18 +191,41 @@ def test_usage_can_be_missing_everywhere(
 @pytest.mark.parametrize(
     ("modifier", "least"), [("late-200", 0.2), ("quiet-200", 0.2), ("slow-20", 0.1)]
 )
-def test_delays_take_their_time(
+def test_delays_take_their_time_and_do_no_harm(
     http: httpx.Client, path: str, ask: Ask, stream: bool, modifier: str, least: float
 ) -> None:
     began = time.monotonic()
-    request = ask(f"sandbox-long-6+{modifier}", stream=stream)
-    with http.stream("POST", path, json=request) as reply:
-        headed = time.monotonic() - began
-        reply.read()
+    http.post(path, json=ask(f"sandbox-long-6+{modifier}", stream=stream))
     assert time.monotonic() - began >= least
-    if stream:
-        assert (headed >= least) is ("late" in modifier)
-    assert row(http)["completed"] is True
+    booked = row(http)
+    assert (booked["completed"], booked["output"]) == (True, 6)
+
+
+@BOTH
+@pytest.mark.parametrize(("modifier", "events"), [("quiet", 0), ("slow", 1)])
+def test_some_delays_come_behind_the_headers(
+    http: httpx.Client, path: str, ask: Ask, modifier: str, events: int
+) -> None:
+    request = ask(f"sandbox-long+{modifier}-60000", stream=True)
+    with http.stream("POST", path, json=request) as reply:
+        pieces = reply.iter_raw()
+        _take_events(pieces, events)
+        booked = row(http)
+        assert (booked["status"], booked["chunks"], booked["ended"]) == (200, events, None)
+    assert ended_row(http)["completed"] is False
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("model", "stream"),
+    [("late-60000", True), ("late-60000", False), ("quiet-60000", False), ("slow-60000", False)],
+)
+def test_other_delays_come_before_them(
+    http: httpx.Client, path: str, ask: Ask, model: str, stream: bool
+) -> None:
+    with pytest.raises(httpx.ReadTimeout):
+        http.post(path, json=ask(f"sandbox-{model}", stream=stream), timeout=0.3)
+    assert ended_row(http)["status"] is None
 
 
 @BOTH
@@ -187,8 +238,7 @@ def test_a_client_that_leaves_is_sold_what_was_sent(
             seen += piece.count(b"\n\n")
             if seen >= 10:
                 break
-    booked = wait_until(lambda: row(http) if row(http)["ended"] else None)
-    assert booked is not None
+    booked = ended_row(http)
     assert booked["completed"] is False
     assert 10 <= booked["chunks"] < 1000
     assert 0 < booked["output"] < 1000
@@ -200,8 +250,7 @@ def test_a_client_that_does_not_wait_for_a_whole_reply_is_seen(
 ) -> None:
     with pytest.raises(httpx.ReadTimeout):
         http.post(path, json=ask("sandbox-long-5000+slow-5"), timeout=0.3)
-    booked = wait_until(lambda: row(http) if row(http)["ended"] else None)
-    assert booked is not None
+    booked = ended_row(http)
     assert (booked["completed"], booked["status"]) == (False, None)
 
 

@@ -9,6 +9,8 @@ import respx
 from gateway.errors import Failure, UpstreamError
 from gateway.upstream.httpx_transport import HttpxTransport
 from gateway.upstream.transport import read_all
+from tests.fakes.raw_scenes import answering, play, reading, reply as raw_reply
+from tests.fakes.raw_upstream import serve_raw
 from tests.upstream.scenes import SystemClock, facts, post, within
 
 URL = "https://api.example/v1/a%2Fb?x=y"
@@ -103,6 +105,43 @@ async def test_whatever_it_raises_in_the_body_becomes_ours_without_its_text(
         await reply.read()
     assert facts(caught.value) == (failure, None, None)
     assert CANARY not in f"{caught.value!r}{caught.value}{caught.value.message}"
+
+
+async def test_f22_a_body_that_never_makes_us_wait_still_ends_at_the_deadline() -> None:
+    async def parts() -> AsyncIterator[bytes]:
+        while True:
+            yield b"x"
+
+    transport = around(lambda request: httpx.Response(200, content=parts()))
+    reply = await transport.send(post(URL), trusted=True, timeouts=within(0.05))
+    with pytest.raises(UpstreamError) as caught:
+        await read_all(reply, 10**9)
+    assert facts(caught.value) == (Failure.TIMEOUT, None, None)
+
+
+async def test_httpxs_own_network_may_carry_it_and_the_path_stays_as_written() -> None:
+    target = '/v1/models/a%2Fb|{c}?q=["]|'
+    async with serve_raw(answering(raw_reply(b"ok"))) as upstream:
+        transport = HttpxTransport(httpx.AsyncHTTPTransport(trust_env=False), SystemClock())
+        for _ in range(2):
+            request = post(upstream.url + target)
+            reply = await transport.send(request, trusted=True, timeouts=within())
+            assert await read_all(reply, 10) == b"ok"
+        await transport.aclose()
+    assert [seen.target for seen in upstream.requests] == [target] * 2
+    assert upstream.opened == 1
+
+
+async def test_httpxs_own_network_is_closed_when_nobody_waits_any_more() -> None:
+    async with serve_raw(play(reading())) as upstream:
+        transport = HttpxTransport(httpx.AsyncHTTPTransport(trust_env=False), SystemClock())
+        with pytest.raises(UpstreamError) as caught:
+            await transport.send(
+                post(upstream.url), trusted=True, timeouts=within(connect_s=0.05, first_byte_s=0.05)
+            )
+        await upstream.until(lambda: upstream.closed == 1, within_s=1)
+        await transport.aclose()
+    assert facts(caught.value) == (Failure.TIMEOUT, None, None)
 
 
 async def test_a_bug_is_not_dressed_up_as_an_upstreams_fault() -> None:

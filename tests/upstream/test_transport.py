@@ -28,7 +28,7 @@ async def test_a_request_arrives_byte_for_byte_as_it_was_built(
     open_transport: OpenTransport,
 ) -> None:
     """C-17: the path as the provider built it, escapes kept; our own framing, no extra headers."""
-    target = "/v1/models/a%2Fb%2e:generate?alt=sse&k=%20"
+    target = '/v1/models/a%2Fb%2e|{c}:generate?alt=sse&k=%20&q=["]|'
     body = '{"text": "\u2028é"}'.encode()
     async with serve_raw(answering(reply(b"ok"))) as upstream, open_transport() as transport:
         request = post(upstream.url + target, body, ("authorization", f"Bearer {CANARY}"))
@@ -168,6 +168,24 @@ async def test_a_reply_that_comes_before_the_body_is_sent_is_taken(
         answer = await transport.send(post(upstream.url, body), trusted=True, timeouts=within())
         assert (answer.head.status, await read_all(answer, 100)) == (413, b"too large")
         assert upstream.bytes_in < len(body)
+
+
+async def test_an_informational_reply_does_not_stop_a_body_that_is_being_sent(
+    open_transport: OpenTransport,
+) -> None:
+    async def scene(peer: Peer) -> None:
+        await peer.read_head()
+        peer.stop_reading()
+        peer.send(head(103))
+        await peer.pause(0.05)  # the hint arrives while the sender's buffers are full
+        peer.resume_reading()
+        await peer.read(len(body))
+        peer.send(reply(b"whole"))
+
+    body = b"x" * 20_000_000
+    async with serve_raw(scene) as upstream, open_transport() as transport:
+        answer = await transport.send(post(upstream.url, body), trusted=True, timeouts=within())
+        assert await read_all(answer, 100) == b"whole"
 
 
 async def test_a_body_larger_than_the_sockets_buffers_arrives_whole(

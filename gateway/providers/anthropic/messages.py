@@ -159,14 +159,13 @@ def _thinking_blocks(reasoning: tuple[ReasoningBlock, ...]) -> list[Block]:
 
 def _strip_end(turns: list[_Turn]) -> None:
     """Cut the white space a final assistant message must not end in, and what is then empty."""
-    turn = turns[-1]
-    last = turn.blocks[-1] if turn.blocks else {}
-    if last.get("type") == "text":
-        last["text"] = last["text"].rstrip()
-        if not last["text"]:
-            turn.blocks.pop()
-    if not turn.blocks:
+    blocks = turns[-1].blocks
+    while blocks and _is_blank(blocks[-1]):
+        blocks.pop()
+    if not blocks:
         turns.pop()
+    elif blocks[-1].get("type") == "text":
+        blocks[-1]["text"] = blocks[-1]["text"].rstrip()
 
 
 def _is_blank(block: Block) -> bool:

@@ -10,6 +10,7 @@ from gateway.providers.openai.finish import failure_of, finish_reason
 from gateway.providers.openai.message import ChoiceReader
 from gateway.providers.openai.passable import REPAIR, judge_delta
 from gateway.providers.openai.quirks import Quirks
+from gateway.providers.openai.template import ChunkTemplate, learn
 from gateway.providers.openai.usage import read_usage
 from gateway.types import events as ev
 from gateway.types.json import JsonObject
@@ -102,6 +103,10 @@ class ChunkReader:
                 if not choice.knows_call(call["index"]):
                     choice.note_call(call["index"], call["id"])
             choice.finished = node.get("finish_reason") is not None
+
+    def template(self, data: bytes, chunk: JsonObject) -> ChunkTemplate | None:
+        """Return how to know the like of a chunk that passes, None if it is a special one."""
+        return learn(data, chunk, self._choice(chunk["choices"][0]["index"]))
 
     def read(self, chunk: JsonObject, *, whole: bool = False) -> Iterator[ev.Event]:
         """Yield the events of a chunk that is taken apart, or of a `whole` reply.

@@ -13,6 +13,7 @@ from gateway.providers.openai.chunks import ChunkReader
 from gateway.providers.openai.citations import has_citations
 from gateway.providers.openai.passable import REPAIR, judge_message
 from gateway.providers.openai.quirks import Quirks
+from gateway.providers.openai.template import UNKNOWN, ChunkTemplate
 from gateway.providers.openai.usage import read_usage
 from gateway.types import events as ev
 from gateway.types.chat import ChatRequest
@@ -79,6 +80,7 @@ class _StreamReply:
         self._reader = reader
         self._decoder = SseDecoder()
         self._over = False
+        self._template: ChunkTemplate | None = None
 
     def feed(self, data: bytes) -> list[ev.Event]:
         if self._over:
@@ -109,10 +111,16 @@ class _StreamReply:
         passing: list[bytes] = []
         bearing = 0
         for frame in frames:
+            known = UNKNOWN if self._template is None else self._template.match(frame.data)
+            if known != UNKNOWN:
+                passing.append(frame.raw)
+                bearing += known
+                continue
             chunk = _parse(frame)
             verdict = REPAIR if chunk is None else self._reader.judge(chunk)
             if chunk is not None and verdict != REPAIR:
                 events.extend(self._reader.note(chunk))
+                self._template = self._reader.template(frame.data, chunk) or self._template
                 passing.append(frame.raw)
                 bearing += verdict
                 continue
