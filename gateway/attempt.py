@@ -59,16 +59,18 @@ async def open_attempt(  # noqa: PLR0913  # the inputs of one send, all keyword-
     credential: Credential | None,
     policy: UnsupportedPolicy,
     timeouts: Timeouts,
-    request_id: str,
+    headers: Sequence[tuple[str, str]],
 ) -> OpenedReply:
     """Send `chat` to `target` and wait for the first meaningful event.
+
+    `headers` are the gateway's own on every upstream request (ids for tracing).
 
     Raises InvalidRequest for what the provider cannot express, and UpstreamError, whose message
     is free of the credential, for everything that goes wrong upstream.
     """
     provider = PROVIDERS[target.type]
     fitted, warnings = apply_fates(chat, provider.fates, policy, target.info.refuses)
-    request = _native_request(provider, fitted, target, credential, clock, request_id)
+    request = _native_request(provider, fitted, target, credential, clock, headers)
     try:
         reply = await transport.send(request, trusted=target.trusted, timeouts=timeouts)
         try:
@@ -95,10 +97,10 @@ def _native_request(
     target: Target,
     credential: Credential | None,
     clock: Clock,
-    request_id: str,
+    headers: Sequence[tuple[str, str]],
 ) -> UpstreamRequest:
     request = provider.build_chat(chat, target)
-    request = request.with_headers(("x-client-request-id", request_id), *target.headers.items())
+    request = request.with_headers(*headers, *target.headers.items())
     return provider.authorize(request, credential, clock.now())
 
 

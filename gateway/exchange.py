@@ -41,7 +41,7 @@ class Downstream(Protocol):
 class Exchange(Struct, frozen=True):
     """One chat request on its way: what the stages after planning need, fixed by then.
 
-    `received` is wall-clock, `started` monotonic. `timing` (milliseconds by stage, for
+    `trace_headers` go on every upstream request. `received` is wall-clock, `started` monotonic. `timing` (milliseconds by stage, for
     Server-Timing) and `summary` (what the access log says) are filled as stages pass.
     """
 
@@ -54,6 +54,7 @@ class Exchange(Struct, frozen=True):
     warnings: tuple[str, ...]
     ledger: Ledger
     clock: Clock
+    trace_headers: tuple[tuple[str, str], ...]
     timing: dict[str, float]
     summary: dict[str, Any]
 

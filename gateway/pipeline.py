@@ -8,6 +8,7 @@ taken first, as immutable values; a reload changes nothing for a request in flig
 """
 
 import asyncio
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -39,6 +40,7 @@ from gateway.wire.chat_read import read_chat
 from gateway.wire.json_body import read_json_object
 from gateway.wire.options import GatewayOptions, read_options
 
+_TRACEPARENT = re.compile(r"00-(?P<trace>[0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 _LEAST_TIMEOUT_S = 0.001  # a caller's zero or less: already over
 
 
@@ -92,6 +94,7 @@ async def answer_chat(
         warnings=plan.warnings,
         ledger=services.ledger,
         clock=services.clock,
+        trace_headers=trace_headers(call),
         timing=call.timing,
         summary=call.summary,
     )
@@ -104,6 +107,19 @@ async def answer_chat(
             await alive.fail(error)
             raise
         await Answer(exchange, attempt, opened).write(alive)
+
+
+def trace_headers(call: Call) -> tuple[tuple[str, str], ...]:
+    """Return the ids that follow the request upstream: ours, and the caller's trace if it has one.
+
+    `traceparent` is W3C Trace Context, version 00; anything else in its place is not passed on.
+    """
+    ours = ("x-client-request-id", call.request_id)
+    trace = _TRACEPARENT.fullmatch(call.headers.get("traceparent", ""))
+    if trace is None:
+        return (ours,)
+    call.summary["trace"] = trace["trace"]
+    return (ours, ("traceparent", trace[0]))
 
 
 def read_request(call: Call) -> tuple[GatewayOptions, ChatRequest]:
@@ -190,7 +206,7 @@ async def try_target(
             credential=credential,
             policy=exchange.options.unsupported or snapshot.config.unsupported,
             timeouts=attempt_timeouts(exchange, snapshot, target),
-            request_id=exchange.request_id,
+            headers=exchange.trace_headers,
         )
     except UpstreamError as error:
         booked = book_attempt(exchange, attempt, status=Status.FAILED, failure=error.failure.value)

@@ -16,6 +16,7 @@ from gateway.types.clock import Clock
 
 _BACKLOG = 1024
 _GRACE_S = 1
+_KEEP_ALIVE_S = 75
 _START_S = 10.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -39,6 +40,7 @@ class _Server(uvicorn.Server):
                 access_log=False,
                 proxy_headers=False,
                 server_header=False,
+                timeout_keep_alive=_KEEP_ALIVE_S,
                 timeout_graceful_shutdown=_GRACE_S,
             )
         )

@@ -51,8 +51,8 @@ class FileLock:
 
     def write_pid(self, pid: int) -> None:
         """Say in the file who holds it."""
-        os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, f"{pid}\n".encode(), 0)
+        # Always as long, in one write: whoever reads meanwhile sees one pid or the other.
+        os.pwrite(self._fd, f"{pid:<20}\n".encode(), 0)
 
     def read_pid(self) -> int | None:
         """Return the pid in the file; None if there is none."""

@@ -276,3 +276,14 @@ def test_metrics_count_over_all_workers(gateway: RunningGateway) -> None:
     assert 'gateway_attempts_total{outcome="ok",provider="openai"}' in text
     assert "gateway_time_to_first_token_seconds_bucket" in text
     assert user.id not in text
+
+
+def test_a_trace_is_passed_on_and_logged(gateway: RunningGateway, sandbox: RunningSandbox) -> None:
+    user = gateway.new_user("openai")
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    body = {"model": "sandbox-echo", "messages": [{"role": "user", "content": "Hi"}]}
+    for sent, expected in ((trace, trace), ("00-nonsense", None)):
+        response = user.call("POST", "/v1/chat/completions", body, headers={"traceparent": sent})
+        headers = arrived(sandbox, response.headers["x-request-id"])[0]["headers"]
+        assert headers.get("traceparent") == expected
+    wait_until(lambda: '"trace":"0af7651916cd43dd8448eb211c80319c"' in gateway.log)

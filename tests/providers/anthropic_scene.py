@@ -19,7 +19,6 @@ def target(
     model: str = "claude-sonnet-4-5",
     base_url: str = "https://api.anthropic.com",
     settings: dict[str, str] | None = None,
-    headers: dict[str, str] | None = None,
     **info: Any,
 ) -> Target:
     """A target whose model the catalogue knows nothing of but what `info` says."""
@@ -33,7 +32,6 @@ def target(
         audience="anthropic",
         settings=settings or {},
         info=ModelInfo("anthropic", model, **info),
-        headers=headers or {},
     )
 
 

@@ -124,15 +124,6 @@ def test_beta_features_are_named_in_one_header(body: dict[str, Any], betas: str 
     assert dict(request(body).headers).get("anthropic-beta") == betas
 
 
-def test_configured_headers_are_sent_and_configured_betas_kept() -> None:
-    to = target(headers={"X-Team": "a", "anthropic-beta": "z-9"})
-
-    headers = dict(request({"anthropic_beta": "a-1"}, to).headers)
-
-    assert headers["x-team"] == "a"
-    assert headers["anthropic-beta"] == "z-9,a-1"
-
-
 def test_a_key_is_sent_as_x_api_key_and_a_login_as_bearer() -> None:
     built = request({"anthropic_beta": "a-1"})
 
@@ -147,6 +138,24 @@ def test_a_key_is_sent_as_x_api_key_and_a_login_as_bearer() -> None:
     assert keyed.body == logged_in.body == built.body
     assert "sk-ant" not in repr(keyed) + repr(logged_in)
     assert PROVIDER.authorize(built, None, 0.0) == built
+
+
+def test_configured_headers_join_those_of_the_request() -> None:
+    built = request({"anthropic_beta": ["a-1", "b-2"]})
+    configured = built.with_headers(
+        ("Anthropic-Beta", "z-9,a-1"), ("anthropic-version", "2026-10-21"), ("x-team", "t")
+    )
+
+    sent = PROVIDER.authorize(configured, Credential(Secret("sk-ant-api03-x")), 0.0)
+
+    assert sorted(sent.headers) == [
+        ("anthropic-beta", "a-1,b-2,z-9"),
+        ("anthropic-version", "2026-10-21"),
+        ("content-type", "application/json"),
+        ("x-api-key", "sk-ant-api03-x"),
+        ("x-team", "t"),
+    ]
+    assert sent.body == built.body
 
 
 def test_the_probe_lists_one_model() -> None:

@@ -20,11 +20,10 @@ FORMATS: dict[str, Format] = {"openai": Chat(), "anthropic": Messages(lambda _bl
 APIS = {"openai": "chat", "anthropic": "messages"}
 VENDORS = pytest.mark.parametrize("vendor", ["openai", "anthropic"])
 
-# Members of replies whose features the sandbox does not play: searches, sounds, code, containers.
-UNPLAYED = (
-    "audio", "citations", "container", "server_tool_use", "iterations", "speed", "url_citation",
-    "moderation", "obfuscation", "content[].content", "tool_use_id", "content_block.content",
-    "annotations[]", "context_management", "annotations", "name", "server_name", "is_error",
+# Members that are documented but so new, or their causes so seldom, that recordings may lack them.
+SELDOM = (
+    "stop_details", "caller", "inference_geo", "output_tokens_details", "signature", "thinking",
+    ".data", "cache_creation", "annotations", "service_tier",
 )  # fmt: skip
 
 
@@ -70,7 +69,8 @@ def test_what_openai_refused_for_its_shape_is_refused_alike() -> None:
         found = refusal("openai", one)
         ours = found.error if found else {}
         alike[(ours.get("param"), ours.get("code")) == (error["param"], error["code"])] += 1
-    assert alike[True] > 0
+    if not alike:
+        pytest.skip("no recording of a refusal")
     assert alike[False] <= alike[True] * 0.2
 
 
@@ -123,15 +123,10 @@ def test_replies_have_the_members_of_real_ones_and_no_others(
     ]
     seen = Counter(member for one in real for member in one)
     ours = played(http, vendor, stream)
-    # Members that real replies seldom have, because what they tell is seldom: not in any recording.
-    rare = {".stop_details.type", ".stop_details.category", ".stop_details.explanation"}
-    rare |= {f"message_delta.delta{one}" for one in rare} | {".content[].data"}
-    rare |= {"content_block_start.content_block.data"}
-    invented = {one for one in ours - set(seen) if one not in rare}
+    invented = {one for one in ours - set(seen) if not any(word in one for word in SELDOM)}
     assert not invented
-    usual = {one for one, times in seen.items() if times > len(real) * 0.9}
-    missing = {one for one in usual - ours if not any(word in one for word in UNPLAYED)}
-    assert not missing
+    usual = {one for one, times in seen.items() if times > len(real) * 0.95}
+    assert not usual - ours
 
 
 @VENDORS
@@ -161,4 +156,6 @@ def test_errors_have_the_members_of_real_ones(http: httpx.Client, vendor: str) -
         for one in recorded(vendor)
         if one.status in (400, 401, 404)
     ]
-    assert max(Counter(map(frozenset, real)).items(), key=lambda one: one[1])[0] == ours
+    if not real:
+        pytest.skip("no recording of an error")
+    assert ours in real

@@ -110,15 +110,18 @@ values = st.recursive(
 )
 
 
-@given(st.dictionaries(texts.filter(lambda key: "\0" not in key), values, max_size=5))
-def test_any_object_is_read_as_the_standard_library_reads_it(value: dict[str, object]) -> None:
+def without_nul(value: object) -> object:
+    """Take NUL out of the names of members: the one thing refused that JSON allows."""
+    if isinstance(value, dict):
+        return {key.replace("\0", ""): without_nul(inner) for key, inner in value.items()}
+    return [without_nul(inner) for inner in value] if isinstance(value, list) else value
+
+
+@given(st.dictionaries(texts, values, max_size=5).map(without_nul))
+def test_any_object_is_read_as_the_standard_library_reads_it(value: object) -> None:
     body = json.dumps(value, ensure_ascii=False).encode()
-    try:
-        read = read_json_object(body)
-    except InvalidRequest as error:
-        assert "NUL" in error.message  # the one thing refused that JSON allows
-    else:
-        assert read == json.loads(body)
+
+    assert read_json_object(body) == json.loads(body)
 
 
 @given(st.lists(st.sampled_from('[]{}"\\a,:1'), max_size=40).map("".join))

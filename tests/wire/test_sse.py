@@ -1,5 +1,7 @@
 """The event stream decoder and encoder."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, strategies as st
 
@@ -90,8 +92,7 @@ def test_an_event_beyond_the_limit_is_refused(pieces: list[bytes]) -> None:
     decoder = SseDecoder(max_event_bytes=100)
 
     with pytest.raises(UpstreamError) as caught:
-        for piece in pieces:
-            decoder.feed(piece)
+        list(map(decoder.feed, pieces))
 
     assert caught.value.failure is Failure.BAD_REPLY
 
@@ -131,7 +132,7 @@ def test_any_events_survive_any_split(
         for (name, data), noise in zip(events, noises, strict=False)
     ).replace(b"\n", end)
     places = sorted({min(cut, len(stream)) for cut in cuts} | {0, len(stream)})
-    pieces = [stream[a:b] for a, b in zip(places, places[1:], strict=False)]
+    pieces = [stream[a:b] for a, b in pairwise(places)]
 
     found = decode(pieces)
 

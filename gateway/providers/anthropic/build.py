@@ -56,12 +56,8 @@ def build_request(chat: ChatRequest, target: Target) -> UpstreamRequest:
     body = _body(chat, target, plan, conversation, thinking)
     if version not in _WITHOUT_SAMPLING:
         body.update(_sampling(chat, thinking))
-    headers = {
-        "content-type": "application/json",
-        "anthropic-version": version,
-        **{name.lower(): value for name, value in target.headers.items()},
-    }
-    betas = list(dict.fromkeys(_betas(chat, body, headers.get("anthropic-beta", ""))))
+    headers = {"content-type": "application/json", "anthropic-version": version}
+    betas = dict.fromkeys(_betas(chat, body))
     if betas:
         headers["anthropic-beta"] = ",".join(betas)
     return UpstreamRequest(
@@ -76,10 +72,8 @@ def build_request(chat: ChatRequest, target: Target) -> UpstreamRequest:
 def build_probe(target: Target) -> UpstreamRequest:
     """Write the cheapest call that proves a key: one entry of the list of models."""
     version = target.settings.get("api_version") or DEFAULT_VERSION
-    own = {name.lower(): value for name, value in target.headers.items()}
-    headers = {"anthropic-version": version, **own}
     url = endpoint(target, "models?limit=1")
-    return UpstreamRequest("GET", url, tuple(headers.items()), b"")
+    return UpstreamRequest("GET", url, (("anthropic-version", version),), b"")
 
 
 def endpoint(target: Target, path: str) -> str:
@@ -158,11 +152,11 @@ def _service_tier(chat: ChatRequest) -> str | None:
     return tiers.get(tier) if isinstance(tier, str) else None
 
 
-def _betas(chat: ChatRequest, body: Mapping[str, Any], configured: str) -> Iterator[str]:
-    """Yield the beta features the request needs: configured, asked for, and implied by members."""
+def _betas(chat: ChatRequest, body: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the beta features the request needs: asked for, and implied by its members."""
     asked = chat.extra.get("anthropic_beta") or ()
     given = asked.split(",") if isinstance(asked, str) else asked
-    for beta in (*configured.split(","), *(given if isinstance(given, list) else ())):
+    for beta in given if isinstance(given, list) else ():
         if isinstance(beta, str) and re.fullmatch(r"[a-z0-9.-]{1,64}", beta.strip()):
             yield beta.strip()
     if "block_binding" in (body.get("thinking") or ()):

@@ -79,11 +79,12 @@ class AnthropicProvider:
         """Add the key as `x-api-key`, or an access token as Bearer."""
         del now  # static keys do not expire
         if credential is None:
-            return request
+            return _with_one_of_each(request)
         secret = credential.secret.reveal()
         if not secret.startswith(_OAUTH_PREFIX):
-            return request.with_headers(("x-api-key", secret))
-        return _with_beta(request, _OAUTH_BETA).with_headers(("authorization", f"Bearer {secret}"))
+            return _with_one_of_each(request).with_headers(("x-api-key", secret))
+        request = _with_one_of_each(request.with_headers(("anthropic-beta", _OAUTH_BETA)))
+        return request.with_headers(("authorization", f"Bearer {secret}"))
 
     def open_reply(self, chat: ChatRequest, target: Target, head: ReplyHead) -> ReplyParser:
         """Return a parser for a 2xx reply."""
@@ -95,11 +96,17 @@ class AnthropicProvider:
         return parse_error(head, body, now)
 
 
-def _with_beta(request: UpstreamRequest, beta: str) -> UpstreamRequest:
-    """Add a beta feature to those the request names already: two headers would be one too many."""
-    headers = dict(request.headers)
-    named = headers.get("anthropic-beta")
-    headers["anthropic-beta"] = f"{named},{beta}" if named else beta
+def _with_one_of_each(request: UpstreamRequest) -> UpstreamRequest:
+    """Join what the request and the operator's configured headers say of betas and version."""
+    betas = [value for name, value in request.headers if name.lower() == "anthropic-beta"]
+    versions = [value for name, value in request.headers if name.lower() == "anthropic-version"]
+    if len(betas) < 2 and len(versions) < 2:
+        return request
+    ours = ("anthropic-beta", "anthropic-version")
+    others = (header for header in request.headers if header[0].lower() not in ours)
+    named = dict.fromkeys(beta.strip() for value in betas for beta in value.split(","))
+    joined = [("anthropic-version", version) for version in versions[-1:]]
+    joined += [("anthropic-beta", ",".join(named))] if betas else []
     return UpstreamRequest(
-        request.method, request.url, tuple(headers.items()), request.body, request.stream
+        request.method, request.url, (*others, *joined), request.body, request.stream
     )
