@@ -11,7 +11,7 @@ from gateway.sandbox.server import serve
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", default=8090, show_default=True, help="The port; 0 takes a free one.")
 @click.option("--quiet", is_flag=True, help="Do not say where it listens.")
-def command(host: str, port: int, quiet: bool) -> None:  # noqa: FBT001  # passed by name
+def command(host: str, port: int, quiet: bool) -> None:  # passed by name
     """Play the providers: OpenAI at /openai/v1, Anthropic at /anthropic.
 
     The model's name picks the scene; gateway/sandbox/README.md lists them.

@@ -83,6 +83,24 @@ def test_plain_fields_are_written_in_anthropics_words(
     assert native(sent) == {**native({}), **expected}
 
 
+@pytest.mark.parametrize(
+    ("model", "temperature", "expected"),
+    [
+        ("claude-sonnet-4-5", 0.5, {"temperature": 0.5}),
+        ("claude-opus-4-1", 0.5, {"temperature": 0.5}),
+        ("claude-opus-4-6", 1, {"top_p": 0.9}),
+        ("claude-sonnet-4-0", 0.5, {"temperature": 0.5, "top_p": 0.9}),
+        ("glm-5", 0.5, {"temperature": 0.5, "top_p": 0.9}),
+    ],
+)
+def test_models_that_take_one_sampling_value_get_one(
+    model: str, temperature: float, expected: dict[str, float]
+) -> None:
+    body = native({"temperature": temperature, "top_p": 0.9}, target(model))
+
+    assert {name: body[name] for name in ("temperature", "top_p") if name in body} == expected
+
+
 def test_the_default_of_max_tokens_is_the_models_own() -> None:
     assert native({}, target(max_output=64000))["max_tokens"] == 64000
 

@@ -115,7 +115,7 @@ async def test_f22_a_body_that_never_makes_us_wait_still_ends_at_the_deadline() 
     transport = around(lambda request: httpx.Response(200, content=parts()))
     reply = await transport.send(post(URL), trusted=True, timeouts=within(0.05))
     with pytest.raises(UpstreamError) as caught:
-        await read_all(reply, 10**9)
+        await read_all(reply, 200_000)
     assert facts(caught.value) == (Failure.TIMEOUT, None, None)
 
 

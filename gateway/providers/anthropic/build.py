@@ -55,7 +55,7 @@ def build_request(chat: ChatRequest, target: Target) -> UpstreamRequest:
     version = target.settings.get("api_version") or DEFAULT_VERSION
     body = _body(chat, target, plan, conversation, thinking)
     if version not in _WITHOUT_SAMPLING:
-        body.update(_sampling(chat, thinking))
+        body.update(_sampling(chat, plan, thinking))
     headers = {"content-type": "application/json", "anthropic-version": version}
     betas = dict.fromkeys(_betas(chat, body))
     if betas:
@@ -113,18 +113,19 @@ def _says_nothing(value: object) -> bool:
     return value is None or value is False or value in ([], {})  # 0 tokens says something
 
 
-def _sampling(chat: ChatRequest, thinking: Thinking) -> Iterator[tuple[str, Any]]:
-    """Yield the sampling values; a model that thinks takes hardly any ("Thinking" page)."""
-    sampling = chat.sampling
-    if sampling.temperature is not None and not thinking.is_on:
-        yield (
-            "temperature",
-            min(sampling.temperature, 1),
-        )  # Anthropic's range ends at 1, OpenAI's at 2
-    if sampling.top_k is not None and not thinking.is_on:
-        yield "top_k", sampling.top_k
-    if sampling.top_p is not None and (not thinking.is_on or sampling.top_p >= 0.95):
-        yield "top_p", sampling.top_p
+def _sampling(chat: ChatRequest, plan: Plan, thinking: Thinking) -> dict[str, Any]:
+    """Write the sampling values; a model that thinks takes hardly any ("Thinking" page)."""
+    given = chat.sampling
+    if thinking.is_on:
+        nearly_all = given.top_p is not None and given.top_p >= 0.95
+        return {"top_p": given.top_p} if nearly_all else {}
+    values: dict[str, Any] = {"top_p": given.top_p, "top_k": given.top_k}
+    if given.temperature is not None:
+        values["temperature"] = min(given.temperature, 1)  # their range ends at 1, OpenAI's at 2
+    both = given.temperature is not None and given.top_p is not None
+    if both and plan.generation.one_sampling_value:
+        del values["temperature" if given.temperature == 1 else "top_p"]  # 1 says nothing
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _output_config(chat: ChatRequest, plan: Plan, thinking: Thinking) -> dict[str, Any]:

@@ -28,6 +28,7 @@ class Generation(Struct, frozen=True):
     the request says nothing; `off` is the `thinking.type` that stops them, None where nothing does.
     `forced_tools` is False where `tool_choice` of type any or tool is a 400. `bound_thinking` models
     refuse replayed thinking once anything before it has changed, unless told to drop it.
+    `one_sampling_value`: `temperature` and `top_p` together are a 400.
     """
 
     style: ReasoningStyle
@@ -37,25 +38,28 @@ class Generation(Struct, frozen=True):
     off: str | None = None
     forced_tools: bool = True
     bound_thinking: bool = False
+    one_sampling_value: bool = False
 
 
 _PLAIN = Generation(ReasoningStyle.NONE, json_schema=False)
 _BUDGET = Generation(ReasoningStyle.BUDGET, json_schema=False)
-_V4_5 = replace(_BUDGET, json_schema=True)
-_V4_6 = Generation(ReasoningStyle.BUDGET_OR_ADAPTIVE, json_schema=True, efforts=_WITH_MAX)
-_V4_7 = Generation(ReasoningStyle.ADAPTIVE, json_schema=True, efforts=_ALL_EFFORTS)
+_V4_1 = replace(_BUDGET, one_sampling_value=True)
+_V4_5 = replace(_V4_1, json_schema=True)
+_V4_6 = replace(_V4_5, style=ReasoningStyle.BUDGET_OR_ADAPTIVE, efforts=_WITH_MAX)
+_V4_7 = replace(_V4_6, style=ReasoningStyle.ADAPTIVE, efforts=_ALL_EFFORTS)
 _V5 = replace(_V4_7, thinks_unasked=True, off="disabled")
 _ALWAYS_THINKS = replace(_V5, off=None, forced_tools=False)
 _BOUND = replace(_ALWAYS_THINKS, bound_thinking=True)
 
 # Not a Claude: an Anthropic-compatible server, or a name of the operator's own. The oldest spelling
 # of thinking is the one such servers know.
-_UNKNOWN = replace(_V4_5, forced_tools=True)
+_UNKNOWN = replace(_BUDGET, json_schema=True)
 
 # Ascending: the last row that the version reaches holds.
 _BY_VERSION: tuple[tuple[Version, Generation], ...] = (
     ((0, 0), _PLAIN),
     ((3, 7), _BUDGET),
+    ((4, 1), _V4_1),
     ((4, 5), _V4_5),
     ((4, 6), _V4_6),
     ((4, 7), _V4_7),
