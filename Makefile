@@ -41,7 +41,7 @@ lock: ## Compile the hash-checked lock files from pyproject.toml
 
 catalogue: $(VENV)/.test ## Rebuild the committed model and price catalogue
 	@$(PIP) install "genai-prices"
-	@$(BIN)/python -m gateway.catalogue.make
+	@$(BIN)/python -m gateway.catalogue.make $$(date -u +%F)
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=/path/to/python3")'

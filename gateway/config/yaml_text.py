@@ -99,7 +99,7 @@ class _Builder:
 
     def build(self, node: yaml.Node, path: str) -> Any:
         self._nodes += 1
-        if self._depth > _MAX_DEPTH:
+        if self._nodes > _MAX_NODES or self._depth > _MAX_DEPTH:
             self._stop()
             return None
         self.lines.setdefault(path, _line(node))

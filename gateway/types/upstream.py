@@ -65,6 +65,16 @@ class UpstreamRequest(Struct, frozen=True):
         return f"UpstreamRequest({self.method} {self.url.split('?')[0]}, {len(self.body)} bytes)"
 
 
+class MediaRef(Struct, frozen=True):
+    """A URL in a message whose content the provider must be given: it cannot fetch by itself.
+
+    `param` is the path of the part in the client's body, for errors.
+    """
+
+    url: str
+    param: str
+
+
 class ReplyHead(Struct, frozen=True):
     """Status and headers of a native reply. Header names are lower-case; repeats are joined by ", "."""
 

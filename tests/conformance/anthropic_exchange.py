@@ -1,5 +1,6 @@
 """Runs recorded exchanges with Anthropic through the provider and the writers."""
 
+import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -34,8 +35,15 @@ def target(model: str = "m") -> Target:
 
 
 def answered() -> list[Exchange]:
-    """Every recorded exchange that was answered."""
-    return [exchange for exchange in require("messages") if exchange.status == 200]
+    """Every recorded exchange that was answered to its end."""
+    return [e for e in require("messages") if e.status == 200 and not holds_error(e)]
+
+
+def holds_error(exchange: Exchange) -> bool:
+    """Whether a 200 reports an error all the same: as its body, or in mid-stream."""
+    if is_whole(exchange):
+        return bool(json.loads(exchange.body).get("type") == "error")
+    return any(frame.startswith(b"event: error") for frame in frames(exchange.body))
 
 
 def streamed() -> list[Exchange]:

@@ -12,6 +12,7 @@ FINISH = {
     "stop_sequence": "stop",
     "pause_turn": "stop",
     "max_tokens": "length",
+    "model_context_window_exceeded": "length",
     "tool_use": "tool_calls",
     "refusal": "content_filter",
 }
@@ -80,7 +81,7 @@ def expected(message: dict[str, Any]) -> dict[str, Any]:
             for c in b.get("citations") or ()
             if c["type"] == "web_search_result_location"
         ],
-        "finish": FINISH[message["stop_reason"]],
+        "finish": FINISH.get(message["stop_reason"], "stop"),
         "usage": (
             prompt,
             read,

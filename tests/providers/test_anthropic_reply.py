@@ -2,18 +2,11 @@
 
 from typing import Any
 
-import orjson
 import pytest
 
-from gateway.errors import Failure, UpstreamError
-from gateway.providers.anthropic.parse import AnthropicReply
-from gateway.providers.anthropic.plan import make_plan
 from gateway.types import events as ev
 from gateway.types.usage import Usage
-from gateway.wire.chat_read import read_chat
 from tests.providers.anthropic_scene import (
-    HI,
-    PROVIDER,
     closed,
     completion,
     delta,
@@ -22,16 +15,10 @@ from tests.providers.anthropic_scene import (
     opened,
     sse,
     start,
-    target,
     whole,
 )
 
 TOOL = {"type": "function", "function": {"name": "f.x"}}
-
-
-def parser() -> AnthropicReply:
-    chat = read_chat({"model": "m", "messages": HI})
-    return AnthropicReply(make_plan(chat, target()), "m")
 
 
 def message(data: bytes, body: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -220,68 +207,6 @@ def test_web_citations_point_into_the_whole_answer() -> None:
         assert found["provider_content"]["content"][1]["citations"] == [cited, page]
 
 
-def test_blocks_that_have_no_place_come_out_whole_and_go_back_whole() -> None:
-    blocks: list[dict[str, Any]] = [
-        {"type": "thinking", "thinking": "t", "signature": "s"},
-        {
-            "type": "server_tool_use",
-            "id": "srvtoolu_1",
-            "name": "web_search",
-            "input": {"query": "q"},
-        },
-        {
-            "type": "web_search_tool_result",
-            "tool_use_id": "srvtoolu_1",
-            "content": [{"title": "x"}],
-        },
-        {"type": "something_new", "grows": "ab", "set": 2},
-        text("so"),
-    ]
-    streamed = sse(
-        start(),
-        opened(0, type="thinking", thinking="", signature=""),
-        delta(0, type="thinking_delta", thinking="t"),
-        delta(0, type="signature_delta", signature="s"),
-        closed(0),
-        opened(1, type="server_tool_use", id="srvtoolu_1", name="web_search", input={}),
-        delta(1, type="input_json_delta", partial_json='{"query":'),
-        delta(1, type="input_json_delta", partial_json=' "q"}'),
-        closed(1),
-        opened(2, **blocks[2]),
-        closed(2),
-        opened(3, type="something_new", grows="a", set=1),
-        delta(3, type="something_delta", grows="b", set=2),
-        closed(3),
-        opened(4, type="text", text=""),
-        delta(4, type="text_delta", text="so"),
-        closed(4),
-        *ended("pause_turn"),
-    )
-
-    for data in (streamed, whole(*blocks, stop_reason="pause_turn")):
-        [choice] = completion(data)["choices"]
-        assert (choice["finish_reason"], choice["native_finish_reason"]) == ("stop", "pause_turn")
-        assert "tool_calls" not in choice["message"]
-        assert choice["message"]["provider_content"] == {"format": "anthropic", "content": blocks}
-        assert _sent_back(choice["message"]) == blocks
-
-
-def test_a_message_the_client_has_edited_is_built_from_its_standard_members() -> None:
-    blocks = [{"type": "compaction", "content": "summary"}, text("so")]
-    answer = message(whole(*blocks))
-
-    edited = {**answer, "content": "else"}
-
-    assert _sent_back(answer) == blocks
-    assert _sent_back(edited) == [text("else")]
-
-
-def _sent_back(answer: dict[str, Any]) -> Any:
-    chat = read_chat({"model": "m", "messages": [*HI, answer, *HI]})
-    body = orjson.loads(PROVIDER.build_chat(chat, target()).body)
-    return body["messages"][1]["content"]
-
-
 @pytest.mark.parametrize(
     ("native", "reason"),
     [
@@ -326,114 +251,3 @@ def test_the_matched_stop_sequence_and_the_container_are_told() -> None:
 
     assert found["choices"][0]["stop_sequence"] == "END"
     assert found["container"] == {"id": "c_1"}
-
-
-def test_a_refused_wish_inside_a_stream_is_an_error_event() -> None:
-    data = sse(
-        start(),
-        opened(0, type="text", text=""),
-        delta(0, type="text_delta", text="so"),
-        {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}},
-        delta(0, type="text_delta", text="never"),
-    )
-
-    found = events(data)
-
-    assert isinstance(found[-1], ev.Error)
-    assert found[-1].error.failure is Failure.OVERLOADED
-    assert found[-1].error.message == "Overloaded"
-    assert ev.Text(0, "never") not in found
-
-
-def test_an_error_as_json_in_a_200_is_an_error_event_too() -> None:
-    body = b'{"type": "error", "error": {"type": "api_error", "message": "Boom"}}'
-
-    [found] = events(body, {"stream": True})
-
-    assert isinstance(found, ev.Error)
-    assert found.error.failure is Failure.SERVER
-
-
-def test_a_json_reply_to_a_stream_request_is_read_all_the_same() -> None:
-    assert ev.Text(0, "hi") in events(whole(text("hi")), {"stream": True})
-
-
-@pytest.mark.parametrize("cut", range(1, 8))
-def test_a_stream_that_ends_early_is_cut(cut: int) -> None:
-    frames = (
-        start(),
-        opened(0, type="text", text=""),
-        delta(0, type="text_delta", text="a"),
-        closed(0),
-        {"type": "ping"},
-        *ended(),
-    )
-    reply = parser()
-    reply.feed(sse(*frames[: cut - 1]))
-
-    with pytest.raises(UpstreamError) as broken:
-        reply.finish()
-
-    assert broken.value.failure is Failure.CUT
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"<html>Bad gateway</html>",
-        b"[]",
-        b'"text"',
-        b"{",
-        b"{}",
-        b'{"type": "message"}',
-        b'{"type": "message", "content": "x"}',
-        b'data: {"type": \n\n',
-        b"data: 7\n\n",
-        b"hello",
-        b"\x00\x01",
-    ],
-)
-def test_nonsense_is_a_bad_reply_or_a_cut_one(body: bytes) -> None:
-    reply = parser()
-
-    with pytest.raises(UpstreamError) as broken:
-        [*reply.feed(body), *reply.finish()]
-
-    assert broken.value.failure in (Failure.BAD_REPLY, Failure.CUT)
-    assert body.decode() not in broken.value.message
-
-
-def test_an_empty_reply_is_cut() -> None:
-    with pytest.raises(UpstreamError) as broken:
-        parser().finish()
-
-    assert broken.value.failure is Failure.CUT
-
-
-def test_half_a_surrogate_pair_costs_one_character_not_the_reply() -> None:
-    data = sse(start(), opened(0, type="text", text=""))
-    data += b'data: {"type":"content_block_delta","index":0,"delta":'
-    data += b'{"type":"text_delta","text":"a\\ud83d \\ud83d\\ude00 \\\\ud83d"}}\n\n'
-    data += sse(closed(0), *ended())
-
-    assert message(data)["content"] == "a\ufffd 😀 \\ud83d"
-
-
-def test_servers_that_imitate_the_format_loosely_are_understood() -> None:
-    data = (
-        b'event: content_block_delta\ndata: {"index":0,"delta":{"type":"text_delta","text":"a"}}\n\n'
-        + sse(delta(0, type="text_delta", text="b"), *ended()[1:])
-        + b"data: [DONE]\n\n"
-    )
-
-    found = completion(data)
-
-    assert found["choices"][0]["message"]["content"] == "ab"
-    assert found["choices"][0]["finish_reason"] == "stop"
-    assert found["model"] == "claude-sonnet-4-5"
-
-
-def test_content_after_the_end_is_ignored() -> None:
-    data = sse(start(), *ended(), delta(0, type="text_delta", text="late"))
-
-    assert events(data)[-1] == ev.End()

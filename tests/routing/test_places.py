@@ -105,8 +105,7 @@ def test_no_plan_sends_a_platform_key_to_an_address_a_user_chose() -> None:
                 if target.base_url != "https://api.openai.com/v1":
                     assert target.key_source is KeySource.OWN
                     assert not target.trusted
-                if target.key_source is KeySource.PLATFORM:
-                    assert target.trusted
+                else:
                     assert "endpoint" not in target.settings
 
 

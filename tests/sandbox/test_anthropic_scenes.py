@@ -135,6 +135,16 @@ def test_streamed_blocks_assemble_to_whole_ones(http: httpx.Client, model: str) 
     assert events[-2][1]["usage"]["output_tokens"] == whole["usage"]["output_tokens"]
 
 
+def test_a_call_that_its_limit_cuts_short_is_no_whole_call(http: httpx.Client) -> None:
+    request = message("sandbox-tool", tools=[tool("get_weather")], max_tokens=5)
+    whole = http.post(ANTHROPIC, json=request).json()
+    assert whole["stop_reason"] == "max_tokens"
+    assert whole["content"][0]["input"] == {}
+    events = read_sse(http.post(ANTHROPIC, json={**request, "stream": True}).text)
+    pieces = [d["delta"]["partial_json"] for name, d in events if name == "content_block_delta"]
+    assert "".join(pieces) == '{"city":'
+
+
 def test_a_call_without_arguments_streams_only_an_empty_piece(http: httpx.Client) -> None:
     tools = [tool("now", {"type": "object", "properties": {}})]
     request = message("sandbox-tool", tools=tools, stream=True)
@@ -364,6 +374,8 @@ def test_models_are_listed_page_by_page(http: httpx.Client) -> None:
         page = http.get("/anthropic/v1/models", params={"limit": 7, **after}).json()
         names += [one["id"] for one in page["data"]]
     assert len(names) == len(set(names)) > 20
+    back = http.get("/anthropic/v1/models", params={"limit": 3, "before_id": names[5]}).json()
+    assert ([one["id"] for one in back["data"]], back["has_more"]) == (names[2:5], True)
     assert {"sandbox-echo", "claude-sonnet-4-5-20250929"} <= set(names)
     one = http.get("/anthropic/v1/models/claude-opus-4-1").json()
     assert (one["type"], one["max_tokens"]) == ("model", 32_000)

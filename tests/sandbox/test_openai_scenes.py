@@ -134,6 +134,13 @@ def test_an_echo_calls_a_tool_when_it_must(
     assert [call["function"]["name"] for call in message.get("tool_calls", [])] == called
 
 
+def test_allowed_tools_may_demand_a_call(http: httpx.Client) -> None:
+    allowed = {"mode": "required", "tools": [{"type": "function", "function": {"name": "one"}}]}
+    choice = {"type": "allowed_tools", "allowed_tools": allowed}
+    reply = http.post(OPENAI, json=chat("gpt-4o", tools=[function("one")], tool_choice=choice))
+    assert reply.json()["choices"][0]["finish_reason"] == "tool_calls"
+
+
 def test_parallel_calls_can_be_switched_off(http: httpx.Client) -> None:
     request = chat("sandbox-parallel-tools", tools=[function("one")], parallel_tool_calls=False)
     reply = http.post(OPENAI, json=request).json()
@@ -408,3 +415,21 @@ def test_embeddings_of_nothing_are_refused(sdk: openai.OpenAI) -> None:
             sdk.embeddings.create(model="text-embedding-3-small", input=nothing)
     with pytest.raises(openai.NotFoundError):
         sdk.embeddings.create(model="missing-model", input="x")
+
+
+@pytest.mark.parametrize(
+    ("more", "code"),
+    [
+        ({"input": {}}, "invalid_type"),
+        ({"input": [{}]}, "invalid_type"),
+        ({"input": "x", "dimensions": -1}, "integer_below_min_value"),
+        ({"input": "x", "encoding_format": "hex"}, "invalid_value"),
+        ({"input": "x", "input_type": "query"}, "unknown_parameter"),
+        ({}, "missing_required_parameter"),
+        ({"model": None, "input": "x"}, "missing_required_parameter"),
+    ],
+)
+def test_embedding_requests_are_checked(http: httpx.Client, more: Any, code: str) -> None:
+    request = {"model": "text-embedding-3-small", **more}
+    reply = http.post("/openai/v1/embeddings", json=request)
+    assert (reply.status_code, reply.json()["error"]["code"]) == (400, code)

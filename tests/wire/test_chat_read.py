@@ -3,11 +3,12 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
 
 from gateway.errors import InvalidRequest
 from gateway.types.chat import ChatRequest, Message, OutputFormat, Reasoning, Role, Sampling
 from gateway.wire.chat_read import read_chat
+from tests.wire.any_request import MESSAGES, TOP
 
 USER = {"role": "user", "content": "hi"}
 
@@ -231,97 +232,6 @@ def test_a_fault_is_named_by_its_path_and_has_a_code(
     assert error.param == param
     assert error.code
     assert error.message.endswith(".")
-
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-3, 9) | st.floats(-3, 3) | st.text(max_size=4),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(
-                [
-                    "role",
-                    "content",
-                    "type",
-                    "text",
-                    "function",
-                    "name",
-                    "id",
-                    "image_url",
-                    "url",
-                    "tool_calls",
-                    "tool_call_id",
-                    "custom",
-                    "file",
-                    "input_audio",
-                    "cache_control",
-                    "reasoning_details",
-                    "thinking_blocks",
-                    "arguments",
-                    "mode",
-                    "tools",
-                    "x",
-                ]
-            ),
-            inner,
-            max_size=4,
-        )
-    ),
-    max_leaves=12,
-)
-ROLES = st.sampled_from(["system", "developer", "user", "assistant", "tool", "function", "x"])
-MESSAGES = st.lists(
-    st.dictionaries(
-        st.sampled_from(
-            [
-                "content",
-                "name",
-                "tool_calls",
-                "tool_call_id",
-                "function_call",
-                "refusal",
-                "reasoning",
-                "reasoning_content",
-                "reasoning_details",
-                "thinking_blocks",
-                "audio",
-                "cache_control",
-                "other",
-            ]
-        ),
-        JSON,
-        max_size=5,
-    ).flatmap(lambda message: ROLES.map(lambda role: {**message, "role": role})),
-    max_size=3,
-)
-TOP = st.dictionaries(
-    st.sampled_from(
-        [
-            "tools",
-            "tool_choice",
-            "functions",
-            "function_call",
-            "response_format",
-            "stop",
-            "n",
-            "reasoning",
-            "reasoning_effort",
-            "thinking",
-            "stream_options",
-            "max_tokens",
-            "seed",
-            "metadata",
-            "modalities",
-            "logit_bias",
-            "top_logprobs",
-            "logprobs",
-            "user",
-            "other",
-        ]
-    ),
-    JSON,
-    max_size=5,
-)
 
 
 @settings(max_examples=400)

@@ -54,15 +54,21 @@ def read_native(message: Message, index: int) -> list[Block] | None:
     if not isinstance(member, Mapping) or member.get("format") != FORMAT:
         return None
     content = member.get("content")
-    if not isinstance(content, list) or not all(isinstance(block, dict) for block in content):
+    if not isinstance(content, list) or not all(map(_is_block, content)):
         return None
-    spoken = "".join(str(b.get("text")) for b in content if b.get("type") == "text")
+    spoken = "".join(block["text"] for block in content if block["type"] == "text")
     said = "".join(block["text"] for block in text_blocks(message, index))
-    made = [(b.get("id"), b.get("input")) for b in content if b.get("type") == "tool_use"]
+    made = [(b.get("id"), b.get("input")) for b in content if b["type"] == "tool_use"]
     calls = [(call.id, _parsed(call.arguments)) for call in message.tool_calls]
     if spoken != said or made != calls:
         return None
-    return [dict(block) for block in content if block.get("type") != "text" or block["text"]]
+    return [dict(block) for block in content if block["type"] != "text" or block["text"]]
+
+
+def _is_block(value: object) -> bool:
+    if not isinstance(value, dict) or not isinstance(value.get("type"), str):
+        return False
+    return value["type"] != "text" or isinstance(value.get("text"), str)
 
 
 def _parsed(arguments: str) -> Any:

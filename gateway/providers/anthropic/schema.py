@@ -10,6 +10,8 @@ from typing import Any
 
 import orjson
 
+from gateway.providers.anthropic.lenient import as_list, as_object
+
 Schema = Mapping[str, Any]
 
 _FORMATS = frozenset(
@@ -78,7 +80,7 @@ def input_schema(schema: Schema | None) -> dict[str, Any]:
     if schema is None:
         return {"type": "object", "properties": {}}
     whole = dict(schema)
-    if any(isinstance(whole.get(name), list) for name in _LISTS):
+    if any(name in whole for name in _LISTS):
         whole = _merge_branches(whole)
     whole.setdefault("type", "object")
     return whole
@@ -91,18 +93,13 @@ def _merge_branches(schema: dict[str, Any]) -> dict[str, Any]:
     require.
     """
     merged = {name: value for name, value in schema.items() if name not in _LISTS}
-    properties = dict(merged.get("properties") or {})
-    required = list(merged.get("required") or ())
+    properties = dict(as_object(merged.get("properties")))
+    required = _names(merged)
     for name in _LISTS:
-        branches = [member for member in schema.get(name) or () if isinstance(member, Mapping)]
+        branches = [as_object(member) for member in as_list(schema.get(name))]
         for branch in branches:
-            inner = branch.get("properties")
-            properties |= {
-                key: value
-                for key, value in (inner if isinstance(inner, Mapping) else {}).items()
-                if key not in properties
-            }
-        wanted = [set(branch.get("required") or ()) for branch in branches]
+            properties = {**as_object(branch.get("properties")), **properties}
+        wanted = [set(_names(branch)) for branch in branches]
         if wanted:
             common = set.union(*wanted) if name == "allOf" else set.intersection(*wanted)
             required += sorted(common.difference(required))
@@ -112,13 +109,17 @@ def _merge_branches(schema: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
+def _names(schema: Schema) -> list[str]:
+    return [name for name in as_list(schema.get("required")) if isinstance(name, str)]
+
+
 def _close_any(schema: object) -> object:
     return close_schema(schema) if isinstance(schema, Mapping) else schema
 
 
 def _is_unsupported(name: str, value: object) -> bool:
     if name == "format":
-        return value not in _FORMATS
+        return not isinstance(value, str) or value not in _FORMATS
     if name == "minItems":
         return value not in (0, 1)
     return name in _UNSUPPORTED
