@@ -46,6 +46,7 @@ from gateway.vault.unlock import DeploymentKeys, Unlocked, unlock
 from gateway.vault.vault import Vault
 
 _SETTLE_S = 5.0
+_STORE_RETRY_S = 1.0
 
 log = logging.getLogger("gateway.app")
 
@@ -89,9 +90,12 @@ class App:
         log.info("reloaded", extra={"fields": {"config": snapshot.hash[:12]}})
 
     async def start(self) -> None:
-        """Connect the store, open the keys, build the services. Raises ConfigError, StoreAway."""
+        """Connect the store, open the keys, build the services. Raises ConfigError."""
         config = self._snapshots.current.config
         self._store = await connect(self._settings.store_url, timeout_s=config.store.timeout_s)
+        while not self._store.healthy:
+            log.warning("waiting for the store at %s", self._store.address.shown)
+            await asyncio.sleep(_STORE_RETRY_S)
         await ensure_schema(self._store)
         unlocked = await open_keys(self._store, config, Path(self._settings.data_dir))
         for notice in unlocked.notices:

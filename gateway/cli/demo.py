@@ -19,7 +19,7 @@ from gateway.errors import ConfigError
 from gateway.supervisor.run import run
 from gateway.supervisor.settings import ChildSpec, Ready
 
-_SETUP_LIMIT_S = 60
+_SETUP_LIMIT_S = 20
 
 CONFIG = """\
 # Written anew by each `gateway demo`. For a deployment, begin with config/gateway.yaml.

@@ -111,9 +111,6 @@ def _check_orders(config: Config) -> Iterator[ConfigError]:
             yield ConfigError("must not exceed total_s", f"timeouts.{name}")
     if context.default_scope.rank > context.ceiling.rank:
         yield ConfigError("must not be above the ceiling", "context.default_scope")
-    budgets = context.budgets
-    if not budgets.minimal <= budgets.standard <= budgets.comprehensive:
-        yield ConfigError("a deeper scope must not have a smaller budget", "context.budgets")
 
 
 def _check_user_defaults(config: Config) -> Iterator[ConfigError]:

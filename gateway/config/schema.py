@@ -65,20 +65,11 @@ class Stream(Struct, frozen=True, forbid_unknown_fields=True):
     keepalive_s: Positive = 15.0
 
 
-class ContextBudgets(Struct, frozen=True, forbid_unknown_fields=True):
-    """The most tokens of personal context that a scope may add to a request."""
-
-    minimal: Annotated[int, Meta(ge=0)] = 500
-    standard: Annotated[int, Meta(ge=0)] = 2_000
-    comprehensive: Annotated[int, Meta(ge=0)] = 8_000
-
-
 class ContextConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """The operator's word on personal context."""
 
     default_scope: Scope = Scope.MINIMAL
     ceiling: Scope = Scope.COMPREHENSIVE
-    budgets: ContextBudgets = ContextBudgets()
 
 
 class EndpointsConfig(Struct, frozen=True, forbid_unknown_fields=True):

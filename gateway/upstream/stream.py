@@ -13,7 +13,6 @@ import httpcore
 from gateway.upstream import failures
 
 _PAUSE_ABOVE = 256 * 1024  # bytes buffered before we stop reading from the socket
-_STATUS_DIGIT = len(b"HTTP/1.1 ")
 MAX_HEAD_READ = 192 * 1024
 """Bytes we read while waiting for the final head: 1xx replies and one body buffer included."""
 
@@ -70,7 +69,7 @@ class SocketStream(asyncio.Protocol, httpcore.AsyncNetworkStream):
         self.received += len(data)
         self._buffer += data
         self._readable.set()
-        if self._writing_paused and self._answered_early():
+        if self._writing_paused:  # an answer before we are done: let the writer look at it
             self._writable.set()
         if len(self._buffer) > _PAUSE_ABOVE and not self._reading_paused and self._transport:
             self._reading_paused = True
@@ -133,7 +132,8 @@ class SocketStream(asyncio.Protocol, httpcore.AsyncNetworkStream):
     ) -> None:
         """Send bytes. Raises httpcore.WriteError if the peer is gone, or has already answered.
 
-        httpcore then stops sending and reads the reply, which may be a good one.
+        httpcore then reads the reply, which may be a good one. What was written still goes out
+        until the connection is closed, so a 1xx reply in the midst of a body does no harm.
         """
         if not buffer:
             return
@@ -161,11 +161,6 @@ class SocketStream(asyncio.Protocol, httpcore.AsyncNetworkStream):
     def get_extra_info(self, info: str) -> Any:
         """Answer httpcore's only question: whether an idle connection has something to read."""
         return not self.is_quiet if info == "is_readable" else None
-
-    def _answered_early(self) -> bool:
-        """Whether a final reply (not 1xx) has begun although the request is not sent yet."""
-        digit = self._buffer[_STATUS_DIGIT : _STATUS_DIGIT + 1]
-        return bool(digit) and digit != b"1"
 
     def _finish(self) -> None:
         self._ended = True

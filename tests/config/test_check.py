@@ -114,11 +114,7 @@ def test_values_that_contradict_each_other_are_faults() -> None:
             "keys": {"kek_env": "A", "kek_file": "b", "pepper_env": "C", "pepper_file": "d"},
             "retries": {"backoff_base_s": 9},
             "timeouts": {"total_s": 30},
-            "context": {
-                "default_scope": "standard",
-                "ceiling": "minimal",
-                "budgets": {"minimal": 9_000},
-            },
+            "context": {"default_scope": "standard", "ceiling": "minimal"},
             "user_defaults": {"default_model": "x"},
         }
     ) == [
@@ -129,7 +125,6 @@ def test_values_that_contradict_each_other_are_faults() -> None:
         "timeouts.first_token_s: must not exceed total_s",
         "timeouts.gap_s: must not exceed total_s",
         "context.default_scope: must not be above the ceiling",
-        "context.budgets: a deeper scope must not have a smaller budget",
         "user_defaults.default_model: needs user_defaults.provider beside it",
     ]
 

@@ -268,9 +268,9 @@ async def serve_raw(
     try:
         yield upstream
     finally:
-        server.close()
-        for _ in range(5):  # steps in which connections accepted just now get their peer
+        for _ in range(5):  # steps in which connections made just now get their peer
             await asyncio.sleep(0)
+        server.close()
         for peer in upstream.peers:
             await peer.stop()
         await server.wait_closed()
