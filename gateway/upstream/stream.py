@@ -49,7 +49,8 @@ class SocketStream(asyncio.Protocol, httpcore.AsyncNetworkStream):
         return not (self._ended or self._buffer or self._transport is None)
 
     def abort(self) -> None:
-        """Close at once, dropping what is still to be sent."""
+        """Close at once, dropping what is still to be sent; a reader is told, not shown an end."""
+        self._broken = True
         if self._transport is not None:
             self._transport.abort()
 
@@ -114,7 +115,7 @@ class SocketStream(asyncio.Protocol, httpcore.AsyncNetworkStream):
                 return b""
             self._readable.clear()
             await self._readable.wait()
-        data = bytes(memoryview(self._buffer)[:max_bytes])
+        data = bytes(self._buffer[:max_bytes])
         del self._buffer[:max_bytes]
         if self._reading_paused and len(self._buffer) < _PAUSE_ABOVE // 2 and self._transport:
             self._reading_paused = False

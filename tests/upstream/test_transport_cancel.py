@@ -7,7 +7,16 @@ import pytest
 
 from gateway.errors import UpstreamError
 from gateway.upstream.transport import Limits, Transport, read_all
-from tests.fakes.raw_scenes import answering, chunk, chunked_head, play, reading, reply, sending
+from tests.fakes.raw_scenes import (
+    answering,
+    chunk,
+    chunked_head,
+    head,
+    play,
+    reading,
+    reply,
+    sending,
+)
 from tests.fakes.raw_upstream import Peer, RawUpstream, serve_raw
 from tests.upstream.conftest import OpenTransport
 from tests.upstream.scenes import post, within
@@ -124,7 +133,8 @@ async def test_closing_a_reply_wakes_the_one_who_reads_it(open_transport: OpenTr
 async def test_closing_the_transport_closes_every_connection(open_transport: OpenTransport) -> None:
     async def scene(peer: Peer) -> None:
         request = await peer.read_request()
-        peer.send(reply(b"ok") if request.target == "/idle" else chunked_head() + chunk(b"x"))
+        # The busy one ends with its connection: our own closing must not look like its end.
+        peer.send(reply(b"ok") if request.target == "/idle" else head() + b"x")
         await peer.hang()
 
     async with serve_raw(scene) as upstream, open_transport() as transport:
