@@ -40,7 +40,6 @@ lock: ## Compile the hash-checked lock files from pyproject.toml
 	    ../../pyproject.toml --output-file $$set.txt; done
 
 catalogue: $(VENV)/.test ## Rebuild the committed model and price catalogue
-	@$(PIP) install "genai-prices"
 	@$(BIN)/python -m gateway.catalogue.make $$(date -u +%F)
 
 $(VENV)/bin/python:

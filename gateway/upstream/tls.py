@@ -17,16 +17,16 @@ def create_tls_context(ca_file: str | None = None) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
-    _load_system_cas(context)
+    # `openssl_*` are the paths OpenSSL was built with; the names without it follow the environment.
+    paths = ssl.get_default_verify_paths()
+    load_system_cas(context, Path(paths.openssl_cafile), Path(paths.openssl_capath))
     if ca_file is not None:
         context.load_verify_locations(ca_file)
     return context
 
 
-def _load_system_cas(context: ssl.SSLContext) -> None:
-    # `openssl_*` are the paths OpenSSL was built with; the names without it follow the environment.
-    paths = ssl.get_default_verify_paths()
-    bundle, folder = Path(paths.openssl_cafile), Path(paths.openssl_capath)
+def load_system_cas(context: ssl.SSLContext, bundle: Path, folder: Path) -> None:
+    """Trust the CAs of a bundle, else of a folder of hashed names, else those certifi brings."""
     if bundle.is_file():
         context.load_verify_locations(cafile=bundle)
     elif folder.is_dir() and any(folder.iterdir()):

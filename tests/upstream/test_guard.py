@@ -33,7 +33,7 @@ HOSTS = [
     "240.0.0.1", "[fc00::1]", "[ff02::1]",
     # no hosts
     "", ".", "..", "a..b", "-a.com", "a-.com", "a" * 64 + ".com", "a." * 130 + "com", "[::1", "::1",
-    "[1.2.3.4]", "a_b c.com", "exa mple.com", "xn--0.com", "xn--n3h.net", "ex*mple.com", "[v1.x]",
+    "[1.2.3.4]", "[1::2::3]", "a_b c.com", "exa mple.com", "xn--0.com", "xn--n3h.net", "ex*mple.com", "[v1.x]",
 ]  # fmt: skip
 
 
