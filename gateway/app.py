@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import random
+import ssl
 from collections.abc import Callable
 from pathlib import Path
 
@@ -60,7 +61,9 @@ class App:
         self._clock = clock
         self._draining = False
         self._store: RedisStore | None = None
-        self._dialer = Dialer(SystemResolver(), create_tls_context(), allowed=allow_rules(snapshot))
+        self._dialer = Dialer(
+            SystemResolver(), tls_context(snapshot), allowed=allow_rules(snapshot)
+        )
         self._transport = HttpxTransport.dialled(self._dialer, clock)
         self._ledger: Ledger | None = None
         self._edge: Edge | None = None
@@ -194,6 +197,15 @@ async def open_keys(store: Store, config: Config, data_dir: Path) -> Unlocked:
 def allow_rules(snapshot: Snapshot) -> tuple[AllowRule, ...]:
     """Return the operator's exceptions for users' own endpoints. Raises ConfigError."""
     return tuple(AllowRule.parse(rule) for rule in snapshot.config.endpoints.allow)
+
+
+def tls_context(snapshot: Snapshot) -> ssl.SSLContext:
+    """Return how providers are verified. Raises ConfigError for a CA file that cannot be used."""
+    ca_file = snapshot.config.upstream.ca_file
+    try:
+        return create_tls_context(ca_file)
+    except OSError:
+        raise ConfigError(f"{ca_file} is no file of PEM certificates", "upstream.ca_file") from None
 
 
 def endpoint_rules(snapshot: Snapshot) -> EndpointRules:

@@ -81,6 +81,7 @@ async def open_attempt(  # noqa: PLR0913  # the inputs of one send, all keyword-
             raise
     except UpstreamError as error:
         raise scrubbed(error, credential) from None
+    warnings += request.warnings
     return OpenedReply(target, reply, parser, first, ended, warnings, len(request.body))
 
 

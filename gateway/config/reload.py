@@ -8,7 +8,7 @@ from gateway.config.schema import Config
 from gateway.config.snapshot import Snapshot, Snapshots, compile_config
 from gateway.errors import ConfigError, ConfigFaults
 
-_FIXED = ("listeners", "workers", "store", "keys")
+_FIXED = ("listeners", "workers", "store", "keys", "upstream")
 
 
 def reload(

@@ -79,6 +79,12 @@ class EndpointsConfig(Struct, frozen=True, forbid_unknown_fields=True):
     allow_http: bool = False
 
 
+class UpstreamConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """How providers are reached."""
+
+    ca_file: str | None = None
+
+
 class Drain(Struct, frozen=True, forbid_unknown_fields=True):
     """How a shutdown goes: unready first, then no new requests, then the end."""
 
@@ -121,6 +127,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     stream: Stream = Stream()
     context: ContextConfig = ContextConfig()
     unsupported: UnsupportedPolicy = UnsupportedPolicy.LENIENT
+    upstream: UpstreamConfig = UpstreamConfig()
     endpoints: EndpointsConfig = EndpointsConfig()
     drain: Drain = Drain()
     metrics: MetricsConfig = MetricsConfig()

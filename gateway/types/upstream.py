@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gateway.types.models import ModelInfo
 from gateway.types.secret import Secret
@@ -47,19 +48,21 @@ class Credential(Struct, frozen=True):
 
 
 class UpstreamRequest(Struct, frozen=True):
-    """A native HTTP request, complete but for authorization. Header names are lower-case."""
+    """A native HTTP request, complete but for authorization. Header names are lower-case.
+
+    `warnings` are what the client must hear of: wishes that had to be changed to be sent at all.
+    """
 
     method: str
     url: str
     headers: tuple[tuple[str, str], ...]
     body: bytes
     stream: bool = False
+    warnings: tuple[str, ...] = ()
 
     def with_headers(self, *headers: tuple[str, str]) -> "UpstreamRequest":
         """Return the request with headers appended."""
-        return UpstreamRequest(
-            self.method, self.url, (*self.headers, *headers), self.body, self.stream
-        )
+        return replace(self, headers=(*self.headers, *headers))
 
     def __repr__(self) -> str:
         return f"UpstreamRequest({self.method} {self.url.split('?')[0]}, {len(self.body)} bytes)"

@@ -63,8 +63,9 @@ class _Choice:
 
     def add_audio(self, audio: Mapping[str, Any]) -> None:
         for name, value in audio.items():
-            growing = name in ("data", "transcript") and isinstance(value, str)
-            self.audio[name] = self.audio.get(name, "") + value if growing else value
+            before = self.audio.get(name) if name in ("data", "transcript") else None
+            both = isinstance(before, str) and isinstance(value, str)
+            self.audio[name] = f"{before}{value}" if both else value
 
     def body(self, index: int, *, legacy: bool) -> JsonObject:
         finish = self.finish

@@ -92,12 +92,12 @@ class ReasoningDetails:
 
     def __init__(self) -> None:
         self.blocks: list[JsonObject] = []
-        self._places: dict[tuple[int, Any], int] = {}
+        self._places: dict[tuple[int, str], int] = {}
 
     def add(self, detail: Mapping[str, Any]) -> JsonObject:
         """Take a block or a fragment, and return what a stream says of it."""
         source = detail.get("index")
-        key = (source, detail.get("type")) if isinstance(source, int) else None
+        key = (source, str(detail.get("type"))) if isinstance(source, int) else None
         place = self._places.get(key) if key is not None else None
         if place is None:
             block = {**detail, "index": len(self.blocks)}

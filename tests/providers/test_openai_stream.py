@@ -2,13 +2,16 @@
 
 from typing import Any
 
+import orjson
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from gateway.errors import Failure, UpstreamError
 from gateway.types import events as ev
 from gateway.types.usage import Usage
-from tests.providers.openai_scene import DONE, ROLE, chunk, frame, read
+from gateway.wire.chat_write import CompletionWriter, StreamWriter
+from tests.providers.openai_scene import DONE, ROLE, chat, chunk, frame, read
+from tests.wire.any_reply import REPLY
 
 START = ev.Start("model-1", "chatcmpl-1", 1_700_000_000, openai_id=True)
 HELLO = chunk({"content": "hello"})
@@ -329,6 +332,19 @@ def test_an_error_frame_comes_after_what_was_good() -> None:
     assert (found[-1].error.failure, found[-1].error.message) == (Failure.SERVER, "boom")
 
 
+def test_a_named_error_event_is_an_error_however_it_is_spelled() -> None:
+    last = events(ROLE, b"event: error\n" + frame({"message": "boom", "code": 503}))[-1]
+
+    assert isinstance(last, ev.Error)
+    assert (last.error.failure, last.error.message) == (Failure.OVERLOADED, "boom")
+
+
+def test_other_names_of_events_mean_nothing_and_are_not_passed_on() -> None:
+    found = events(ROLE, b"event: message\n" + HELLO, b"event: message\n" + HELLO, FINISH, DONE)
+
+    assert found[2:4] == [ev.Verbatim(HELLO, 1), ev.Verbatim(HELLO, 1)]
+
+
 def test_groqs_named_error_event_is_an_error() -> None:
     error = {
         "message": "bad call",
@@ -414,6 +430,26 @@ def test_perplexitys_sources_become_annotations() -> None:
         ("T", "https://a.example"),
         ("b", "b"),
     ]
+
+
+@settings(max_examples=300)
+@given(replies=st.lists(REPLY, min_size=1, max_size=4), whole=st.booleans(), stream=st.booleans())
+def test_whatever_a_provider_says_it_is_an_answer_or_an_upstream_error(
+    replies: list[Any], whole: bool, stream: bool
+) -> None:
+    pieces = [orjson.dumps(replies[0])] if whole else [frame(reply) for reply in replies]
+    try:
+        found = read([*pieces, b"" if whole else DONE], "perplexity", stream=stream)
+    except UpstreamError:
+        return
+    writer = StreamWriter(chat(stream=True), id="r", created=1, model="m", usage_wanted=True)
+    for event in found:
+        writer.write(event)
+    if not stream:
+        completion = CompletionWriter(chat(), id="r", created=1, model="m")
+        for event in found:
+            completion.add(event)
+        assert orjson.loads(completion.body())
 
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)

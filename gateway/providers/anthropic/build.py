@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from gateway.providers.anthropic.cache import limit_breakpoints
+from gateway.providers.anthropic.changes import tell_changes
 from gateway.providers.anthropic.messages import Conversation, build_conversation
 from gateway.providers.anthropic.output import json_format, json_words
 from gateway.providers.anthropic.plan import Plan, make_plan
@@ -66,6 +67,7 @@ def build_request(chat: ChatRequest, target: Target) -> UpstreamRequest:
         tuple(headers.items()),
         orjson.dumps(body),
         stream=bool(body.get("stream")),
+        warnings=tuple(tell_changes(chat, plan, thinking, body)),
     )
 
 

@@ -18,6 +18,7 @@ from gateway.types.upstream import ReplyHead
 
 CHUNK = "chat.completion.chunk"
 _START = ("system_fingerprint", "service_tier", "provider")  # small, and the same in every chunk
+_YEAR_5000 = 100_000_000_000  # Unix seconds; a time beyond it is none
 _KNOWN = frozenset(
     {"id", "object", "created", "model", "choices", "usage", "error", "obfuscation", "x_groq"}
 )
@@ -87,7 +88,7 @@ class ChunkReader:
         return ev.Start(
             model if isinstance(model, str) and model else self._model,
             self._id or None,
-            int(created) if isinstance(created, int | float) and created > 0 else None,
+            int(created) if isinstance(created, int | float) and 0 < created < _YEAR_5000 else None,
             {name: chunk[name] for name in _START if chunk.get(name)},
             openai_id=True,
         )

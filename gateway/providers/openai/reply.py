@@ -19,7 +19,7 @@ from gateway.types import events as ev
 from gateway.types.chat import ChatRequest
 from gateway.types.json import JsonObject
 from gateway.types.upstream import ReplyHead, Target
-from gateway.wire.sse import SseDecoder, SseEvent
+from gateway.wire.sse import SseDecoder, SseEvent, encode_event
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
 DONE = b"[DONE]"
@@ -113,7 +113,7 @@ class _StreamReply:
         for frame in frames:
             known = UNKNOWN if self._template is None else self._template.match(frame.data)
             if known != UNKNOWN:
-                passing.append(frame.raw)
+                passing.append(frame.raw if frame.event is None else encode_event(frame.data))
                 bearing += known
                 continue
             chunk = _parse(frame)
@@ -121,7 +121,7 @@ class _StreamReply:
             if chunk is not None and verdict != REPAIR:
                 events.extend(self._reader.note(chunk))
                 self._template = self._reader.template(frame.data, chunk) or self._template
-                passing.append(frame.raw)
+                passing.append(frame.raw if frame.event is None else encode_event(frame.data))
                 bearing += verdict
                 continue
             if passing:
@@ -138,6 +138,8 @@ class _StreamReply:
         events: list[ev.Event] = []
         try:
             if chunk is not None:
+                if frame.event == "error" and "error" not in chunk:
+                    chunk = {"error": chunk}
                 events.extend(self._reader.read(chunk))
             elif frame.data.strip() == DONE:
                 events.extend(self._end())
