@@ -4,73 +4,33 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.accounting.cost import cost_nano, format_usd
+from gateway.accounting.cost import format_usd
 from gateway.accounting.meter import Meter
 from gateway.accounting.rows import LedgerRow, Status
 from gateway.attempt import OpenedReply
+from gateway.booking import book_attempt
 from gateway.errors import UpstreamError
 from gateway.exchange import JSON_HEADERS, STREAM_HEADERS, Attempt, Downstream, Exchange
-from gateway.metrics import ATTEMPT_SECONDS, ATTEMPTS, CONTEXT_TOKENS, FIRST_TOKEN_SECONDS
 from gateway.routing.outcome import to_client_error
 from gateway.types import events as ev
-from gateway.types.usage import Certainty, Usage
+from gateway.types.chat import ChatRequest
+from gateway.types.usage import Certainty
 from gateway.wire.chat_write import CompletionWriter, StreamWriter
-
-DEFAULT_FEATURE = "chat"
-
-
-def book_attempt(  # noqa: PLR0913  # the facts of one row
-    exchange: Exchange,
-    attempt: Attempt,
-    *,
-    status: Status,
-    usage: Usage = Usage(),  # noqa: B008  # an immutable zero
-    certainty: Certainty = Certainty.ABORTED,
-    meter: Meter | None = None,
-    failure: str | None = None,
-) -> tuple[LedgerRow, "asyncio.Task[None]"]:
-    """Hand the attempt's row to the ledger and count it. Never waits, so it works while cancelled."""
-    target, options, block = attempt.target, exchange.options, attempt.block
-    now = exchange.clock.monotonic()
-    first = meter.first_token if meter else None
-    row = LedgerRow(
-        request_id=exchange.request_id,
-        attempt=attempt.number,
-        user_id=exchange.caller.user_id,
-        token_id=exchange.caller.token.id,
-        time=exchange.received,
-        provider=target.provider,
-        model=(meter.model if meter else None) or target.model,
-        status=status,
-        certainty=certainty,
-        usage=usage,
-        cost_nano=cost_nano(usage, target.info.price, exchange.received),
-        feature=options.feature or DEFAULT_FEATURE,
-        feature_id=options.feature_id,
-        key_source=target.key_source.value,
-        failure=failure,
-        latency_ms=round((now - attempt.started) * 1000),
-        first_token_ms=None if first is None else round((first - attempt.started) * 1000),
-        stream=exchange.chat.stream,
-        scope=block.scope.value,
-        kinds=block.kinds,
-        context_tokens=block.tokens,
-        provider_label=target.label,
-        model_label=target.info.id if target.info.known else "other",
-    )
-    _count(attempt, exchange, row, now, first)
-    return row, exchange.ledger.book(row)
 
 
 class Answer:
     """The one reply that is passed on, from its first event to the booking before its last byte."""
 
-    def __init__(self, exchange: Exchange, attempt: Attempt, opened: OpenedReply) -> None:
+    def __init__(
+        self, chat: ChatRequest, exchange: Exchange, attempt: Attempt, opened: OpenedReply
+    ) -> None:
+        self._chat = chat
         self._exchange = exchange
         self._attempt = attempt
         self._opened = opened
         self._meter = Meter()
         self._held_usage: ev.Usage | None = None
+        self._booked: tuple[LedgerRow, asyncio.Task[None]] | None = None
         for event in opened.first:
             if isinstance(event, ev.Start):
                 self._meter.add(event, 0.0)  # the model's name is needed for the headers
@@ -81,7 +41,7 @@ class Answer:
         Raises GatewayError only before anything was sent; later faults become an error event.
         """
         try:
-            if self._exchange.chat.stream:
+            if self._chat.stream:
                 await self._write_stream(downstream)
             else:
                 await self._write_whole(downstream)
@@ -94,7 +54,7 @@ class Answer:
     async def _write_whole(self, downstream: Downstream) -> None:
         exchange = self._exchange
         writer = CompletionWriter(
-            exchange.chat,
+            self._chat,
             id=exchange.request_id,
             created=int(exchange.received),
             model=self._attempt.target.model,
@@ -120,11 +80,11 @@ class Answer:
     async def _write_stream(self, downstream: Downstream) -> None:
         exchange = self._exchange
         writer = StreamWriter(
-            exchange.chat,
+            self._chat,
             id=exchange.request_id,
             created=int(exchange.received),
             model=self._attempt.target.model,
-            usage_wanted=exchange.chat.include_usage or exchange.options.usage,
+            usage_wanted=self._chat.include_usage or exchange.options.usage,
         )
         if not downstream.started:  # a keep-alive may have sent the head before
             await downstream.start(200, self._headers(STREAM_HEADERS))
@@ -139,6 +99,7 @@ class Answer:
             exchange.summary.update(code=fault.code, origin=fault.origin.value)
             await downstream.write(writer.error(fault), more=False)
         else:
+            await self._book(Status.OK)[1]
             await downstream.write(b"", more=False)
 
     async def _write_event(self, writer: StreamWriter, event: ev.Event) -> bytes:
@@ -158,24 +119,27 @@ class Answer:
     def _book(
         self, status: Status, failure: str | None = None
     ) -> tuple[LedgerRow, "asyncio.Task[None]"]:
-        measured = self._meter.reported is not None
-        row, booked = book_attempt(
-            self._exchange,
-            self._attempt,
-            status=status,
-            usage=self._meter.usage(self._opened.request_bytes),
-            certainty=Certainty.MEASURED if measured else Certainty.ESTIMATED,
-            meter=self._meter,
-            failure=failure,
-        )
-        self._exchange.summary.update(
-            model=row.model,
-            tokens=row.usage.total,
-            cost_nano=row.cost_nano,
-            certainty=row.certainty.value,
-            first_token_ms=row.first_token_ms,
-        )
-        return row, booked
+        """Book the attempt; what comes after its end (a client that hangs up) changes nothing."""
+        if self._booked is None:
+            measured = self._meter.reported is not None
+            self._booked = book_attempt(
+                self._exchange,
+                self._attempt,
+                status=status,
+                usage=self._meter.usage(self._opened.request_bytes),
+                certainty=Certainty.MEASURED if measured else Certainty.ESTIMATED,
+                meter=self._meter,
+                failure=failure,
+            )
+            row = self._booked[0]
+            self._exchange.summary.update(
+                model=row.model,
+                tokens=row.usage.total,
+                cost_nano=row.cost_nano,
+                certainty=row.certainty.value,
+                first_token_ms=row.first_token_ms,
+            )
+        return self._booked
 
     def _late_facts(self, row: LedgerRow) -> dict[str, Any]:
         return {
@@ -202,15 +166,3 @@ class Answer:
         if warnings:
             headers["x-gateway-warnings"] = "; ".join(warnings)
         return headers
-
-
-def _count(
-    attempt: Attempt, exchange: Exchange, row: LedgerRow, now: float, first: float | None
-) -> None:
-    label = attempt.target.label
-    ATTEMPTS.labels(label, row.failure or row.status.value).inc()
-    ATTEMPT_SECONDS.labels(label).observe(now - attempt.started)
-    if first is not None:
-        FIRST_TOKEN_SECONDS.labels(label).observe(first - exchange.started)
-    if attempt.block.tokens:
-        CONTEXT_TOKENS.labels(label, attempt.block.scope.value).inc(attempt.block.tokens)

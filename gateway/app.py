@@ -32,7 +32,7 @@ from gateway.identity.key_settings import EndpointRules
 from gateway.identity.provider_keys import ProviderKeys
 from gateway.identity.user_tokens import UserTokens
 from gateway.identity.users import Users
-from gateway.pipeline import Services as ChatServices
+from gateway.pursuit import Services as ChatServices
 from gateway.store.base import Store
 from gateway.store.client import RedisStore, connect
 from gateway.store.schema import ensure_schema

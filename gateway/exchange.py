@@ -6,9 +6,9 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 from gateway.accounting.ledger import Ledger
+from gateway.config.snapshot import Snapshot
 from gateway.context.render import NO_CONTEXT, Block
 from gateway.identity.accounts import Caller
-from gateway.types.chat import ChatRequest
 from gateway.types.clock import Clock
 from gateway.types.upstream import Target
 from gateway.wire.options import GatewayOptions
@@ -21,12 +21,33 @@ STREAM_HEADERS: Mapping[str, str] = {
 JSON_HEADERS: Mapping[str, str] = {"content-type": "application/json", "cache-control": "no-store"}
 
 
+class Call(Struct, frozen=True):
+    """One authenticated HTTP request to a model route.
+
+    `received` is wall-clock, `started` monotonic, header names are lower-case; `timing` and
+    `summary` are filled as stages pass.
+    """
+
+    request_id: str
+    received: float
+    started: float
+    headers: Mapping[str, str]
+    body: bytes
+    timing: dict[str, float]
+    summary: dict[str, Any]
+
+
 class Downstream(Protocol):
     """The caller's side of one request."""
 
     @property
     def started(self) -> bool:
         """Whether the response head is out: from then on errors are events."""
+        ...
+
+    @property
+    def ended(self) -> bool:
+        """Whether the last byte is out."""
         ...
 
     async def start(self, status: int, headers: Mapping[str, str]) -> None:
@@ -39,17 +60,20 @@ class Downstream(Protocol):
 
 
 class Exchange(Struct, frozen=True):
-    """One chat request on its way: what the stages after planning need, fixed by then.
+    """One model request on its way: what the stages after planning need, fixed by then.
 
-    `trace_headers` go on every upstream request. `received` is wall-clock, `started` monotonic. `timing` (milliseconds by stage, for
-    Server-Timing) and `summary` (what the access log says) are filled as stages pass.
+    `received` is wall-clock, `started` and `deadline` monotonic. `trace_headers` go on every
+    upstream request. `timing` (milliseconds by stage, for Server-Timing) and `summary` (what the
+    access log says) are filled as stages pass.
     """
 
     request_id: str
     received: float
     started: float
+    deadline: float
+    stream: bool
     caller: Caller
-    chat: ChatRequest
+    snapshot: Snapshot
     options: GatewayOptions
     warnings: tuple[str, ...]
     ledger: Ledger

@@ -47,6 +47,11 @@ class KeepAlive:
         """Whether the head is out."""
         return self._downstream.started
 
+    @property
+    def ended(self) -> bool:
+        """Whether the last byte is out."""
+        return self._downstream.ended
+
     async def start(self, status: int, headers: Mapping[str, str]) -> None:
         """Send the response head."""
         await self._downstream.start(status, headers)

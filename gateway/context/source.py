@@ -38,26 +38,26 @@ class ContextSource:
         self._store = store
         self._vault = vault
 
-    async def write_profile(self, user_id: str, keys: DataKeys, profile: Profile | None) -> None:
+    async def write_profile(self, keys: DataKeys, profile: Profile | None) -> None:
         """Seal and store the profile, or delete it. Raises StoreAway."""
         sealed: bytes | str = ""
         if profile is not None:
             plain = msgspec.json.encode(profile)
             sealed = self._vault.seal(keys, RECORD_TYPE, f"{_KIND}/{_KIND}", plain)
-        record_keys = (names.context(user_id, _KIND), names.user(user_id))
+        record_keys = (names.context(keys.user_id, _KIND), names.user(keys.user_id))
         await self._store.script(WRITE, record_keys, (_KIND, sealed))
 
-    async def read_profile(self, user_id: str, keys: DataKeys) -> Profile | None:
+    async def read_profile(self, keys: DataKeys) -> Profile | None:
         """Open the profile. Raises StoreAway, RecordIntegrity."""
-        sealed = await self._store.run("HGET", names.context(user_id, _KIND), _KIND)
+        sealed = await self._store.run("HGET", names.context(keys.user_id, _KIND), _KIND)
         if sealed is None:
             return None
         plain = self._vault.open(keys, RECORD_TYPE, f"{_KIND}/{_KIND}", sealed)
         return msgspec.json.decode(plain, type=Profile)
 
-    async def load(self, user_id: str, keys: DataKeys, *, now: float, timezone: str) -> Records:
+    async def load(self, keys: DataKeys, *, now: float, timezone: str) -> Records:
         """Open everything the deepest scope may need. `timezone` is the user's preference."""
-        profile = await self.read_profile(user_id, keys)
+        profile = await self.read_profile(keys)
         zone = profile.timezone if profile and profile.timezone else timezone
         zone = zone if is_timezone(zone) else "UTC"
         today = datetime.fromtimestamp(now, UTC).astimezone(ZoneInfo(zone)).date()
@@ -74,7 +74,7 @@ class ContextSource:
             lambda body: self._vault.mac(keys, RECORD_TYPE, body).hex()[:16],
         )
 
-    async def show_profile(self, user_id: str, keys: DataKeys) -> JsonObject | None:
+    async def show_profile(self, keys: DataKeys) -> JsonObject | None:
         """Return the profile as its owner wrote it."""
-        profile = await self.read_profile(user_id, keys)
+        profile = await self.read_profile(keys)
         return None if profile is None else public_profile(profile)

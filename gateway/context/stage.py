@@ -57,7 +57,6 @@ class RequestContext:
 
 async def load_context(
     source: ContextSource,
-    user_id: str,
     keys: DataKeys,
     rules: ScopeRules,
     include: Mapping[str, bool],
@@ -77,5 +76,5 @@ async def load_context(
     switches = {**dict.fromkeys(preferences.context.off, False), **include}
     records = None
     if scope is not Scope.NONE:
-        records = await source.load(user_id, keys, now=now, timezone=preferences.timezone)
+        records = await source.load(keys, now=now, timezone=preferences.timezone)
     return RequestContext(source, keys, records, scope, rules, switches)

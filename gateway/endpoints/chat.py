@@ -6,8 +6,9 @@ from typing import Any
 
 from gateway.endpoints.requests import ClientGone, IncomingRequest
 from gateway.endpoints.services import Services
+from gateway.exchange import Call
 from gateway.identity.accounts import Caller
-from gateway.pipeline import Call, answer_chat
+from gateway.pipeline import answer_chat
 
 
 async def create_completion(services: Services, request: IncomingRequest, caller: Caller) -> None:
@@ -31,9 +32,9 @@ async def _until_gone(request: IncomingRequest, work: Coroutine[Any, Any, None])
     gone = asyncio.ensure_future(request.wait_disconnect())
     try:
         await asyncio.wait((task, gone), return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
+        if not task.done() and not request.downstream.ended:
             raise ClientGone
-        task.result()
+        await task  # a client that hangs up after its answer takes nothing back
     finally:
         gone.cancel()
         if not task.done():

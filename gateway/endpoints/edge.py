@@ -76,6 +76,7 @@ class _HttpExchange:
 
     def __init__(self, services: Services, scope: Scope, receive: Receive, send: Send) -> None:
         self.route = "unknown"
+        self.ended = False
         self.status = 0
         self.summary: dict[str, Any] = {}
         self._services = services
@@ -136,6 +137,7 @@ class _HttpExchange:
 
     async def write(self, data: bytes, *, more: bool) -> None:
         """Send a piece of the body (the pipeline's downstream)."""
+        self.ended = not more
         await self._send({"type": "http.response.body", "body": data, "more_body": more})
 
     async def _answer_error(self, error: GatewayError) -> None:

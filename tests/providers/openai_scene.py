@@ -64,7 +64,7 @@ def frame(data: Any) -> bytes:
 
 
 def chunk(
-    delta: Any, finish: str | None = None, *, index: int = 0, drop: str = "", **members: Any
+    delta: Any, finish: str | None = None, *, index: Any = 0, drop: str = "", **members: Any
 ) -> bytes:
     """Return a frame as OpenAI writes it; `drop` leaves out a member of the top level."""
     body = {

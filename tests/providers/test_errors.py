@@ -101,6 +101,13 @@ OPENROUTER = {
             ErrorFacts("p: plain words"),
         ),
         (
+            {"error": {"message": "p", "metadata": {"raw": '[{"error": "inner"}]'}}},
+            ErrorFacts("p: inner"),
+        ),
+        ({"error": {"message": "p", "metadata": {"raw": "7"}}}, ErrorFacts("p")),
+        ({"error": {"message": "p", "metadata": {"raw": '{"error": 7}'}}}, ErrorFacts("p")),
+        ({"error": {"message": "p", "metadata": {"raw": {"a": 1}}}}, ErrorFacts("p")),
+        (
             {"error": {"message": "m", "innererror": {"code": "x"}, "failed_generation": "g"}},
             ErrorFacts("m", extra={"innererror": {"code": "x"}, "failed_generation": "g"}),
         ),

@@ -110,6 +110,29 @@ def test_every_dialect_of_a_message_is_read(data: bytes, expected: list[ev.Event
     assert content(whole(data)) == [*expected, ev.Finish(0, "stop", "stop")]
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"object": "list"},
+        {"id": ""},
+        {"model": None},
+        {"created": None},
+        {"choices": [{"index": 0, "message": {"role": "bot", "content": "a"}}]},
+        {"choices": [{"index": 0, "message": {"role": "assistant"}, "finish_reason": "stop"}]},
+        {"choices": [{"index": 0, "message": "a", "finish_reason": "stop"}]},
+        {"choices": [{"index": 3, "message": {"role": "assistant", "content": "a"}}]},
+        {"choices": [{"delta": {}, "message": {"role": "assistant", "content": "a"}}]},
+    ],
+)
+def test_a_body_that_strict_clients_stumble_over_is_taken_apart(change: Any) -> None:
+    data = {**orjson.loads(body({"content": "a"})), **change}
+
+    events = whole(orjson.dumps(data))
+
+    assert not any(isinstance(event, ev.Verbatim) for event in events)
+    assert [e.reason for e in events if isinstance(e, ev.Finish)] == ["stop"]
+
+
 def test_calls_without_type_or_id_or_with_parsed_arguments_are_mended() -> None:
     calls = [
         {"function": {"name": "f", "arguments": {"a": 1}}},

@@ -232,7 +232,7 @@ def test_the_probe_costs_nothing() -> None:
     assert (probe.method, probe.url, probe.body) == ("GET", "https://up.example/v1/models", b"")
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(messages=MESSAGES, top=TOP)
 def test_whatever_is_accepted_can_be_written_for_every_vendor(messages: Any, top: Any) -> None:
     try:

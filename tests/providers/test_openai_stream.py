@@ -132,6 +132,12 @@ def test_a_chunk_without_a_delta_breaks_nothing() -> None:
         chunk({"content": [{"type": "text", "text": "hello"}]}),
         chunk({"content": "hello", "refusal": ""}),
         chunk({"content": "hello"}, ""),
+        chunk({"content": "hello", "function_call": {"name": ""}}),
+        chunk({"content": "hello", "tool_calls": "none"}),
+        chunk({"content": "hello", "tool_calls": [{"index": 0, "function": None}]}),
+        chunk({"content": "hello", "reasoning_content": 5}),
+        chunk({"content": "hello"}, index="0"),
+        chunk({"content": "hello"}, message={"content": "hello"}, object=None),
     ],
 )
 def test_a_chunk_that_strict_clients_stumble_over_is_taken_apart(odd: bytes) -> None:
@@ -432,7 +438,7 @@ def test_perplexitys_sources_become_annotations() -> None:
     ]
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(replies=st.lists(REPLY, min_size=1, max_size=4), whole=st.booleans(), stream=st.booleans())
 def test_whatever_a_provider_says_it_is_an_answer_or_an_upstream_error(
     replies: list[Any], whole: bool, stream: bool
@@ -455,6 +461,7 @@ def test_whatever_a_provider_says_it_is_an_answer_or_an_upstream_error(
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 
 
+@settings(deadline=None)
 @given(
     texts=st.lists(texts, max_size=8),
     paddings=st.lists(texts, min_size=8, max_size=8),

@@ -234,7 +234,7 @@ def test_a_fault_is_named_by_its_path_and_has_a_code(
     assert error.message.endswith(".")
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(messages=MESSAGES, top=TOP)
 def test_whatever_stands_in_a_known_field_the_answer_is_a_request_or_a_400(
     messages: list[dict[str, Any]], top: dict[str, Any]

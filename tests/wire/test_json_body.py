@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from gateway.errors import InvalidRequest
 from gateway.wire.json_body import read_json_object
@@ -117,6 +117,7 @@ def without_nul(value: object) -> object:
     return [without_nul(inner) for inner in value] if isinstance(value, list) else value
 
 
+@settings(deadline=None)
 @given(st.dictionaries(texts, values, max_size=5).map(without_nul))
 def test_any_object_is_read_as_the_standard_library_reads_it(value: object) -> None:
     body = json.dumps(value, ensure_ascii=False).encode()
@@ -124,6 +125,7 @@ def test_any_object_is_read_as_the_standard_library_reads_it(value: object) -> N
     assert read_json_object(body) == json.loads(body)
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from('[]{}"\\a,:1'), max_size=40).map("".join))
 def test_any_text_is_read_or_refused_and_the_depth_is_counted_right(text: str) -> None:
     body = b'{"a":' + text.encode() + b"}"

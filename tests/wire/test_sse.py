@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from gateway.errors import Failure, UpstreamError
 from gateway.wire.sse import SseDecoder, SseEvent, encode_event
@@ -118,6 +118,7 @@ event = st.tuples(name, st.lists(line, min_size=1, max_size=3).map(b"\n".join).f
 noise = st.sampled_from([b"", b": ping\n\n", b"\n", b"id: 7\n\n"])
 
 
+@settings(deadline=None)
 @given(
     events=st.lists(event, max_size=6),
     noises=st.lists(noise, min_size=7, max_size=7),

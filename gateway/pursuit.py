@@ -1,0 +1,172 @@
+"""Pursues an answer over the targets of a plan: what every kind of model request has in common."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import TypeVar
+
+from msgspec import Struct
+
+from gateway.accounting.ledger import Ledger
+from gateway.accounting.rows import Status
+from gateway.booking import book_attempt
+from gateway.config.snapshot import Snapshots
+from gateway.context.source import ContextSource
+from gateway.errors import Failure, StoreAway, UpstreamError
+from gateway.exchange import Attempt, Call, Exchange
+from gateway.identity.accounts import Caller
+from gateway.identity.provider_keys import ProviderKeys
+from gateway.metrics import OVERHEAD_SECONDS
+from gateway.routing.attempts import Failed, Try, Wait, attempts
+from gateway.routing.outcome import to_client_error
+from gateway.routing.plan import RoutePlan
+from gateway.types.clock import Clock
+from gateway.types.upstream import Credential, KeySource, Target
+from gateway.upstream.transport import Timeouts, Transport
+from gateway.wire.options import GatewayOptions
+
+T = TypeVar("T")
+_TRACEPARENT = re.compile(r"00-(?P<trace>[0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+_LEAST_TIMEOUT_S = 0.001  # a caller's zero or less: already over
+
+
+class Services(Struct, frozen=True):
+    """What model requests work with; built once, by `app.py`. `random` gives floats in [0, 1)."""
+
+    snapshots: Snapshots
+    provider_keys: ProviderKeys
+    context: ContextSource
+    transport: Transport
+    ledger: Ledger
+    clock: Clock
+    random: Callable[[], float]
+
+
+def open_exchange(
+    services: Services,
+    call: Call,
+    caller: Caller,
+    options: GatewayOptions,
+    plan: RoutePlan,
+    *,
+    stream: bool,
+) -> Exchange:
+    """Fix what the stages after planning share."""
+    snapshot = services.snapshots.current
+    total = snapshot.config.timeouts.total_s
+    if options.timeout_s is not None:  # the caller may give it less, never more
+        total = min(total, max(options.timeout_s, _LEAST_TIMEOUT_S))
+    return Exchange(
+        request_id=call.request_id,
+        received=call.received,
+        started=call.started,
+        deadline=call.started + total,
+        stream=stream,
+        caller=caller,
+        snapshot=snapshot,
+        options=options,
+        warnings=plan.warnings,
+        ledger=services.ledger,
+        clock=services.clock,
+        trace_headers=trace_headers(call),
+        timing=call.timing,
+        summary=call.summary,
+    )
+
+
+async def pursue(
+    services: Services,
+    exchange: Exchange,
+    plan: RoutePlan,
+    send: Callable[[Attempt, Credential | None, Timeouts], Awaitable[T]],
+    prepare: Callable[[Try], Attempt],
+) -> tuple[Attempt, T]:
+    """Try targets until one begins to answer; the generator decides, this acts.
+
+    `send` makes one attempt. Raises GatewayError for the last failure when nothing is left to try.
+    """
+    steps = attempts(plan, exchange.snapshot.config.retries, services.random)
+    step: Try | Wait = next(steps)
+    while True:
+        if isinstance(step, Wait):
+            await asyncio.sleep(step.seconds)
+            step = steps.send(None)
+            continue
+        attempt = prepare(step)
+        try:
+            return attempt, await _try_target(services, exchange, attempt, send)
+        except UpstreamError as error:
+            failed = Failed(error, exchange.deadline - services.clock.monotonic())
+        try:
+            step = steps.send(failed)
+        except StopIteration:
+            raise to_client_error(failed.error, attempt.target) from None
+
+
+async def _try_target(
+    services: Services,
+    exchange: Exchange,
+    attempt: Attempt,
+    send: Callable[[Attempt, Credential | None, Timeouts], Awaitable[T]],
+) -> T:
+    """Make one attempt; whatever fails has its row. Raises UpstreamError, GatewayError."""
+    target = attempt.target
+    credential = open_credential(services, exchange, target)
+    exchange.summary.update(provider=target.provider, model=target.model, attempts=attempt.number)
+    if attempt.number == 1:
+        OVERHEAD_SECONDS.observe(attempt.started - exchange.started)
+    try:
+        return await send(attempt, credential, timeouts_of(exchange, target))
+    except UpstreamError as error:
+        booked = book_attempt(exchange, attempt, status=Status.FAILED, failure=error.failure.value)
+        await booked[1]
+        if error.failure is Failure.KEY_REJECTED:
+            await note_key(services, exchange, target, "rejected")
+        raise
+    except asyncio.CancelledError:
+        book_attempt(exchange, attempt, status=Status.CANCELLED)
+        raise
+
+
+async def note_key(services: Services, exchange: Exchange, target: Target, health: str) -> None:
+    """Note how the user's own key fared; written when that changes, else once in a while."""
+    if target.key_source is KeySource.OWN and target.key_name is not None:
+        with suppress(StoreAway):
+            await services.provider_keys.note_use(exchange.caller.user_id, target.key_name, health)
+
+
+def open_credential(services: Services, exchange: Exchange, target: Target) -> Credential | None:
+    """Open the provider key of one attempt, for its audience only. Raises RecordIntegrity."""
+    if target.key_source is KeySource.NONE:
+        return None
+    if target.key_source is KeySource.PLATFORM:
+        secret = exchange.snapshot.providers[target.provider].platform_key
+        return None if secret is None else Credential(secret)
+    account = exchange.caller.account
+    return services.provider_keys.open_key(account, target.key_name or target.provider)
+
+
+def timeouts_of(exchange: Exchange, target: Target) -> Timeouts:
+    """Return the limits of one send: the operator's, within the request's one deadline."""
+    entry = exchange.snapshot.providers.get(target.provider)
+    limits = exchange.snapshot.config.timeouts if entry is None else entry.timeouts
+    return Timeouts(
+        connect_s=limits.connect_s,
+        first_byte_s=limits.first_token_s,
+        gap_s=limits.gap_s,
+        deadline=exchange.deadline,
+    )
+
+
+def trace_headers(call: Call) -> tuple[tuple[str, str], ...]:
+    """Return the ids that follow the request upstream: ours, and the caller's trace if it has one.
+
+    `traceparent` is W3C Trace Context, version 00; anything else in its place is not passed on.
+    """
+    ours = ("x-client-request-id", call.request_id)
+    trace = _TRACEPARENT.fullmatch(call.headers.get("traceparent", ""))
+    if trace is None:
+        return (ours,)
+    call.summary["trace"] = trace["trace"]
+    return (ours, ("traceparent", trace[0]))
