@@ -30,7 +30,9 @@ from gateway.types.account import AccountView
 from gateway.types.upstream import Target
 
 _UNNAMED = ("", "auto", "default")
-_SET_DEFAULT = 'Name one, or set it with PATCH /v1/me and the body {"default_model": "…"}.'
+_SET_DEFAULT = (
+    'Name one, or set it with PATCH /v1/me and the body {"preferences": {"default_model": "…"}}.'
+)
 
 
 class RoutePlan(Struct, frozen=True):

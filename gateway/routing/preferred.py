@@ -44,7 +44,7 @@ def require_preferred(user: AccountView, snapshot: Snapshot) -> Place:
         )
     raise InvalidRequest(
         "You have several providers and prefer none of them. Choose one with PATCH /v1/me and "
-        'the body {"provider": "…"}, or name it in the request: "provider/model".',
+        'the body {"preferences": {"provider": "…"}}, or name one in the request: "provider/model".',
         param="model",
         code="provider_not_chosen",
     )

@@ -1,5 +1,7 @@
 """The sandbox as an ASGI application: raw, because it should start fast and stay small."""
 
+from msgspec import structs
+
 from gateway.sandbox.asgi import (
     ASGIApp,
     BodyTooLarge,
@@ -13,7 +15,7 @@ from gateway.sandbox.asgi import (
 from gateway.sandbox.cache import PromptCounts
 from gateway.sandbox.clock import WallClock
 from gateway.sandbox.control import control
-from gateway.sandbox.formats.base import CHAT, Format, Refused
+from gateway.sandbox.formats.base import CHAT, Format, Refused, encode_headers
 from gateway.sandbox.formats.registry import FORMATS
 from gateway.sandbox.journal import fingerprint
 from gateway.sandbox.ledger import Row
@@ -66,6 +68,8 @@ class Sandbox:
             query=scope["query_string"].decode("latin-1"),
             headers=_headers(scope),
             body=b"",
+            raw_path=scope.get("raw_path", b"").decode("latin-1"),
+            received=self.world.clock.now(),
         )
         if prefix == "sandbox":
             await _drain(receive)
@@ -80,13 +84,13 @@ class Sandbox:
         await self._serve(form, call, receive, wire)
 
     async def _serve(self, form: Format, call: Call, receive: Receive, wire: Wire) -> None:
-        now = self.world.clock.now()
+        now = call.received
         request_id = form.make_request_id()
         client_id = call.header("x-client-request-id") or request_id
         row = Row(client_id, request_id, form.name, "", now)
         try:
             body = await read_body(receive, MAX_BODY_BYTES)
-            call = Call(call.method, call.path, call.query, call.headers, body)
+            call = structs.replace(call, body=body)
             self.world.journal.add(call, f"/{form.name}{call.path}", request_id, now)
             row.operation = form.route(call)
             if row.operation in _BOOKED:
@@ -108,6 +112,7 @@ class Sandbox:
         counts = PromptCounts(answer.input)
         row.model, row.input, row.status, row.chunks = answer.model, answer.input, 200, 1
         headers = form.headers(row.request_id, counts, self.world.clock.now())
+        headers += encode_headers(answer.headers)
         await wire.whole(200, [_JSON, *headers], answer.body)
         row.completed = True
 

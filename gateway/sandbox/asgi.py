@@ -15,13 +15,19 @@ Header = tuple[bytes, bytes]
 
 
 class Call(Struct, frozen=True):
-    """One HTTP request as it arrived. `path` is below the format's prefix; header names are lower-case."""
+    """One HTTP request as it arrived. `path` is below the format's prefix; header names are lower-case.
+
+    `raw_path` is the whole path as it was on the wire, still percent-encoded; `received` is when,
+    in Unix seconds. A signed request needs both.
+    """
 
     method: str
     path: str
     query: str
     headers: Mapping[str, str]
     body: bytes
+    raw_path: str = ""
+    received: float = 0.0
 
     def header(self, name: str) -> str:
         """Return a header's value by its lower-case name, "" where it is absent."""

@@ -77,17 +77,27 @@ class PromptCache:
         total = ends[-1] if ends else 0
         return PromptCounts(total - done, read, written["5m"], written["1h"])
 
-    def settle_automatic(self, account: str, units: Sequence[Unit], now: float) -> PromptCounts:
-        """Count a prompt whose prefixes are cached unasked, and store them."""
+    def settle_automatic(
+        self,
+        account: str,
+        units: Sequence[Unit],
+        now: float,
+        floor: int = AUTOMATIC_FLOOR,
+        step: int = AUTOMATIC_STEP,
+    ) -> PromptCounts:
+        """Count a prompt whose prefixes are cached unasked, and store them.
+
+        Prefixes of `floor` tokens and more, in steps of `step`.
+        """
         data = b"".join(unit.data for unit in units)
         total = sum(unit.tokens for unit in units)
-        size = AUTOMATIC_STEP * _BYTES_PER_TOKEN
+        size = step * _BYTES_PER_TOKEN
         digest = hashlib.blake2b(account.encode() + b"\0", digest_size=16)
         read = 0
         for end in range(size, len(data) + 1, size):
             digest.update(data[end - size : end])
             tokens = end // _BYTES_PER_TOKEN
-            if tokens < AUTOMATIC_FLOOR:
+            if tokens < floor:
                 continue
             name = digest.copy().digest()
             if self._find(name, now):

@@ -16,10 +16,11 @@ class Media(Struct, frozen=True):
 
 
 class ToolResult(Struct, frozen=True):
-    """What a tool answered, with the name of the tool that was called."""
+    """What a tool answered, with the name of the tool that was called, and the id of the call."""
 
     name: str
     text: str
+    id: str = ""
 
 
 class Turn(Struct, frozen=True):

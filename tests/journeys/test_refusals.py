@@ -238,3 +238,11 @@ def test_metrics_need_an_admin_token(gateway: RunningGateway, user: GatewayUser)
     assert_refusal(gateway.call("GET", "/metrics", None), 401, "invalid_api_key")
     assert_refusal(gateway.call("GET", "/metrics", user.token), 401, "invalid_api_key")
     assert gateway.call("GET", "/metrics", gateway.admin_token).status_code == 200
+
+
+def test_the_cure_an_error_names_is_one_that_works(gateway: RunningGateway) -> None:
+    user = gateway.new_user("openai")
+    error = assert_refusal(user.chat("auto"), 404, "model_not_found", "model")
+    body = error["message"].partition("the body ")[2].rstrip(".").replace("…", "sandbox-echo")
+    assert user.call("PATCH", "/v1/me", json.loads(body)).status_code == 200
+    assert user.chat("auto").status_code == 200

@@ -137,7 +137,6 @@ def test_a_chunk_without_a_delta_breaks_nothing() -> None:
         chunk({"content": "hello", "tool_calls": [{"index": 0, "function": None}]}),
         chunk({"content": "hello", "reasoning_content": 5}),
         chunk({"content": "hello"}, index="0"),
-        chunk({"content": "hello"}, message={"content": "hello"}, object=None),
     ],
 )
 def test_a_chunk_that_strict_clients_stumble_over_is_taken_apart(odd: bytes) -> None:
