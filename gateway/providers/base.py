@@ -6,14 +6,15 @@ file or folder, one line in `registry.py`, one folder of fixtures; the conforman
 on it unasked.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Protocol
 
 from gateway.errors import UpstreamError
 from gateway.types.chat import ChatRequest
+from gateway.types.embeddings import EmbeddingJob, EmbeddingReply
 from gateway.types.events import Event
-from gateway.types.upstream import Credential, ReplyHead, Target, UpstreamRequest
+from gateway.types.upstream import Credential, MediaRef, ReplyHead, Target, UpstreamRequest
 
 
 class Fate(StrEnum):
@@ -51,6 +52,14 @@ class Provider(Protocol):
     """What becomes of each request field; fields of `ChatRequest.extra` by their own name.
     The key "*" is the fate of top-level members that no row names."""
 
+    def media(self, chat: ChatRequest, target: Target) -> Sequence[MediaRef]:
+        """Return the URLs in the request that this provider cannot fetch by itself.
+
+        The pipeline fetches them first, where the operator allows it, and gives the provider data
+        URIs in their place.
+        """
+        ...
+
     def build_chat(self, chat: ChatRequest, target: Target) -> UpstreamRequest:
         """Write the native request, without credentials.
 
@@ -70,6 +79,22 @@ class Provider(Protocol):
 
     def open_reply(self, chat: ChatRequest, target: Target, head: ReplyHead) -> ReplyParser:
         """Return a parser for a 2xx reply."""
+        ...
+
+    def build_embeddings(self, job: EmbeddingJob, target: Target) -> Sequence[UpstreamRequest]:
+        """Write the native requests that embed all inputs, in order; () if it has no embeddings.
+
+        Raises InvalidRequest (with `param`) for what this provider cannot express.
+        """
+        ...
+
+    def parse_embeddings(
+        self, job: EmbeddingJob, target: Target, bodies: Sequence[bytes]
+    ) -> EmbeddingReply:
+        """Read the bodies of the replies to `build_embeddings`, in its order.
+
+        Raises UpstreamError(BAD_REPLY).
+        """
         ...
 
     def parse_error(self, head: ReplyHead, body: bytes, now: float) -> UpstreamError:

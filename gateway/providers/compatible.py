@@ -149,7 +149,7 @@ _ROWS = (
         "http://localhost:11434/v1",
         key_required=False,
         own_url=True,
-        quirks=Quirks(replay=("reasoning",), max_tokens_field=_OLD_LIMIT),
+        quirks=Quirks(replay=("reasoning",), max_tokens_field=_OLD_LIMIT, inline_media=True),
     ),
     Vendor(
         "vllm",

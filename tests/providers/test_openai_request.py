@@ -242,3 +242,13 @@ def test_whatever_is_accepted_can_be_written_for_every_vendor(messages: Any, top
     for name in ("openai", *VENDORS):
         built = orjson.loads(provider(name).build_chat(request, target(name)).body)
         assert len(built["messages"]) == len(request.messages)
+
+
+def test_native_blocks_of_another_vendor_are_not_sent() -> None:
+    history = {
+        "role": "assistant",
+        "content": "Hi",
+        "provider_content": {"format": "anthropic", "content": []},
+    }
+    body = sent("openai", USER, history, USER)
+    assert body["messages"][1] == {"role": "assistant", "content": "Hi"}

@@ -1,6 +1,6 @@
 """The Anthropic provider: how every request field fares, and the five functions of the contract."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from gateway.errors import UpstreamError
@@ -9,8 +9,10 @@ from gateway.providers.anthropic.errors import parse_error
 from gateway.providers.anthropic.parse import AnthropicReply
 from gateway.providers.anthropic.plan import make_plan
 from gateway.providers.base import Fate, ReplyParser
+from gateway.providers.media_refs import find_media
 from gateway.types.chat import ChatRequest
-from gateway.types.upstream import Credential, ReplyHead, Target, UpstreamRequest
+from gateway.types.embeddings import EmbeddingJob, EmbeddingReply
+from gateway.types.upstream import Credential, MediaRef, ReplyHead, Target, UpstreamRequest
 
 _OAUTH_PREFIX = "sk-ant-oat"  # an access token of an Anthropic login, not an API key
 _OAUTH_BETA = "oauth-2025-04-20"
@@ -62,12 +64,28 @@ class AnthropicProvider:
 
     fates: Mapping[str, Fate] = FATES
 
+    def media(self, chat: ChatRequest, target: Target) -> Sequence[MediaRef]:
+        """Return the pictures and documents by plain `http://`, which Anthropic does not fetch."""
+        del target
+        return find_media(chat, lambda url: url[:7].lower() == "http://")
+
     def build_chat(self, chat: ChatRequest, target: Target) -> UpstreamRequest:
         """Write the native request, without credentials.
 
         Raises InvalidRequest (with `param`) for what this provider cannot express.
         """
         return build_request(chat, target)
+
+    def build_embeddings(self, job: EmbeddingJob, target: Target) -> Sequence[UpstreamRequest]:
+        """Anthropic offers no embeddings."""
+        del job, target
+        return ()
+
+    def parse_embeddings(
+        self, job: EmbeddingJob, target: Target, bodies: Sequence[bytes]
+    ) -> EmbeddingReply:
+        """Never called: nothing was built."""
+        raise NotImplementedError
 
     def build_probe(self, target: Target) -> UpstreamRequest:
         """Write the cheapest call that proves a key."""

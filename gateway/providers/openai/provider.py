@@ -1,6 +1,6 @@
 """OpenAI, and the base of every provider that speaks its chat format."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 import orjson
@@ -8,11 +8,13 @@ import orjson
 from gateway.errors import UpstreamError
 from gateway.providers.base import Fate, ReplyParser
 from gateway.providers.errors import read_error_body, upstream_error
+from gateway.providers.media_refs import find_media
 from gateway.providers.openai.quirks import OPENAI_QUIRKS, Quirks
 from gateway.providers.openai.reply import ChatReplyParser
 from gateway.providers.openai.request import chat_body
 from gateway.types.chat import ChatRequest
-from gateway.types.upstream import Credential, ReplyHead, Target, UpstreamRequest
+from gateway.types.embeddings import EmbeddingJob, EmbeddingReply
+from gateway.types.upstream import Credential, MediaRef, ReplyHead, Target, UpstreamRequest
 
 OPENAI_BASE_URL = "https://api.openai.com/v1"
 
@@ -35,6 +37,22 @@ class OpenAIProvider:
     def probe_url(self, target: Target) -> str:
         """Return an address that answers a GET only with a valid key."""
         return f"{target.base_url}/models"
+
+    def media(self, chat: ChatRequest, target: Target) -> Sequence[MediaRef]:
+        """Return the URLs the gateway must fetch: none, unless the vendor takes data URIs only."""
+        del target
+        return find_media(chat, lambda _: True) if self.quirks.inline_media else ()
+
+    def build_embeddings(self, job: EmbeddingJob, target: Target) -> Sequence[UpstreamRequest]:
+        """Write the request that embeds all inputs."""
+        del job, target
+        return ()
+
+    def parse_embeddings(
+        self, job: EmbeddingJob, target: Target, bodies: Sequence[bytes]
+    ) -> EmbeddingReply:
+        """Read the reply's vectors, in the order of the inputs."""
+        raise NotImplementedError
 
     def build_chat(self, chat: ChatRequest, target: Target) -> UpstreamRequest:
         """Write the native request, without credentials."""

@@ -13,6 +13,7 @@ class Quirks(Struct, frozen=True):
     `max_completion_tokens`. `developer_role`: the role is known, else it becomes
     `system`. `reasoning_object` and `thinking_object`: the vendor takes `reasoning` (OpenRouter's)
     or `thinking` (Anthropic's). `zero_penalties`: a penalty of 0 may be sent.
+    `inline_media`: pictures are taken as data only, never by URL.
 
     Replies. `repair_finish`: "stop" after tool calls means "tool_calls". `citations`: sources at
     the top of the reply become annotations.
@@ -28,6 +29,7 @@ class Quirks(Struct, frozen=True):
     reasoning_object: bool = False
     thinking_object: bool = False
     zero_penalties: bool = True
+    inline_media: bool = False
     repair_finish: bool = True
     citations: bool = False
 

@@ -20,7 +20,7 @@ from gateway.types.chat import (
 )
 from gateway.types.json import JsonObject
 
-_NEVER_SENT = frozenset({"provider_specific_fields", "index"})
+_NEVER_SENT = frozenset({"provider_specific_fields", "provider_content", "index"})
 
 
 def message_body(message: Message, quirks: Quirks) -> JsonObject:
