@@ -4,8 +4,9 @@ Apply fates, build the native request, authorize, send, and read up to the point
 is certain to have begun.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 
+import orjson
 from msgspec import Struct
 
 from gateway.errors import Failure, UpstreamError
@@ -19,6 +20,8 @@ from gateway.types.upstream import Credential, ReplyHead, Target, UpstreamReques
 from gateway.upstream.transport import Reply, Timeouts, Transport, read_all
 
 _MOST_ERROR_BYTES = 256 * 1024
+_MOST_WHOLE_BYTES = 64 * 1024 * 1024
+_LONG_TEXT = 12  # shorter members of a JSON secret are no secrets
 _SECRET_SHOWN = "[secret]"  # noqa: S105  # what a secret is replaced with
 
 
@@ -32,6 +35,7 @@ class OpenedReply(Struct):
     ended: bool  # the parser has been finished: a reply that came in one piece
     warnings: tuple[str, ...]
     request_bytes: int
+    credential: Credential | None  # only to take it out of errors
 
     async def events(self) -> AsyncIterator[list[Event]]:
         """Yield the events of each read, beginning with those already at hand.
@@ -41,13 +45,16 @@ class OpenedReply(Struct):
         yield self.first
         if self.ended:
             return
-        while data := await self.reply.read():
-            good, error = _until_error(self.parser.feed(data))
-            if good:
-                yield good
-            if error is not None:
-                raise error
-        yield _checked(self.parser.finish())
+        try:
+            while data := await self.reply.read():
+                good, error = _until_error(self.parser.feed(data))
+                if good:
+                    yield good
+                if error is not None:
+                    raise error
+            yield _checked(self.parser.finish())
+        except UpstreamError as error:
+            raise scrubbed(error, self.credential) from None
 
 
 async def open_attempt(  # noqa: PLR0913  # the inputs of one send, all keyword-only
@@ -70,7 +77,8 @@ async def open_attempt(  # noqa: PLR0913  # the inputs of one send, all keyword-
     """
     provider = PROVIDERS[target.type]
     fitted, warnings = apply_fates(chat, provider.fates, policy, target.info.refuses)
-    request = _native_request(provider, fitted, target, credential, clock, headers)
+    native = provider.build_chat(fitted, target)
+    request = _authorized(provider, native, target, credential, clock, headers)
     try:
         reply = await transport.send(request, trusted=target.trusted, timeouts=timeouts)
         try:
@@ -82,25 +90,62 @@ async def open_attempt(  # noqa: PLR0913  # the inputs of one send, all keyword-
     except UpstreamError as error:
         raise scrubbed(error, credential) from None
     warnings += request.warnings
-    return OpenedReply(target, reply, parser, first, ended, warnings, len(request.body))
+    size = len(request.body)
+    return OpenedReply(target, reply, parser, first, ended, warnings, size, credential)
+
+
+async def send_whole(  # noqa: PLR0913  # the inputs of one send, all keyword-only
+    *,
+    transport: Transport,
+    clock: Clock,
+    request: UpstreamRequest,
+    target: Target,
+    credential: Credential | None,
+    timeouts: Timeouts,
+    headers: Sequence[tuple[str, str]],
+) -> bytes:
+    """Send a native request whose answer comes in one piece, and return its body.
+
+    Raises UpstreamError, whose message is free of the credential.
+    """
+    provider = PROVIDERS[target.type]
+    request = _authorized(provider, request, target, credential, clock, headers)
+    try:
+        reply = await transport.send(request, trusted=target.trusted, timeouts=timeouts)
+        body = await read_all(reply, _MOST_WHOLE_BYTES)
+        if reply.head.status >= 300:
+            raise provider.parse_error(reply.head, body, clock.now())
+    except UpstreamError as error:
+        raise scrubbed(error, credential) from None
+    return body
 
 
 def scrubbed(error: UpstreamError, credential: Credential | None) -> UpstreamError:
     """Return the error with the credential removed from its message: some providers echo it."""
-    if credential is not None:
-        error.message = error.message.replace(credential.secret.reveal(), _SECRET_SHOWN)
+    for secret in _secret_texts(credential):
+        error.message = error.message.replace(secret, _SECRET_SHOWN)
     return error
 
 
-def _native_request(
+def _secret_texts(credential: Credential | None) -> Iterator[str]:
+    """Yield the texts of a credential: itself, or the long members of a JSON one."""
+    if credential is None:
+        return
+    secret = credential.secret.reveal()
+    yield secret
+    if secret.startswith("{"):
+        members = orjson.loads(secret).values()
+        yield from (m for m in members if isinstance(m, str) and len(m) >= _LONG_TEXT)
+
+
+def _authorized(
     provider: Provider,
-    chat: ChatRequest,
+    request: UpstreamRequest,
     target: Target,
     credential: Credential | None,
     clock: Clock,
     headers: Sequence[tuple[str, str]],
 ) -> UpstreamRequest:
-    request = provider.build_chat(chat, target)
     request = request.with_headers(*headers, *target.headers.items())
     return provider.authorize(request, credential, clock.now())
 

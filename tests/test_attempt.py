@@ -156,3 +156,21 @@ async def test_a_cancelled_attempt_closes_its_reply() -> None:
 def test_scrubbing_without_a_credential_changes_nothing() -> None:
     error = UpstreamError(Failure.SERVER, "as it is")
     assert scrubbed(error, None).message == "as it is"
+
+
+async def test_an_error_in_the_middle_says_no_key_either() -> None:
+    echo = b'data: {"error":{"message":"key sk-the-users-own-key is spent"}}\n\n'
+    opened = await attempt(
+        ScriptedTransport(ScriptedReply(200, [ROLE + frame('{"content":"Hel"}'), echo]))
+    )
+    with pytest.raises(UpstreamError) as raised:
+        await collect(opened)
+    assert "sk-the" not in raised.value.message
+
+
+def test_members_of_a_json_secret_are_scrubbed_one_by_one() -> None:
+    key = Credential(
+        Secret('{"access_key_id":"AKIAEXAMPLE12345","secret_access_key":"s3cr3t/key+value"}')
+    )
+    error = scrubbed(UpstreamError(Failure.SERVER, "bad s3cr3t/key+value of AKIAEXAMPLE12345"), key)
+    assert error.message == "bad [secret] of [secret]"

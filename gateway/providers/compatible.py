@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from gateway.providers.base import Fate
 from gateway.providers.openai.provider import OPENAI_FATES, OpenAIProvider
-from gateway.providers.openai.quirks import Quirks
+from gateway.providers.openai.quirks import Quirks, StreamEnd
 from gateway.types.upstream import Target, UpstreamRequest
 
 _CHAT_PATH = "/chat/completions"
@@ -127,13 +127,13 @@ _ROWS = (
         "perplexity",
         "https://api.perplexity.ai",
         probe=None,
-        quirks=Quirks(max_tokens_field=_OLD_LIMIT, citations=True),
+        quirks=Quirks(max_tokens_field=_OLD_LIMIT, citations=True, end=StreamEnd.FINISH),
     ),
     Vendor(
         "huggingface",
         "https://router.huggingface.co/v1",
         probe=None,
-        quirks=Quirks(max_tokens_field=_OLD_LIMIT),
+        quirks=Quirks(max_tokens_field=_OLD_LIMIT, end=StreamEnd.USAGE),
     ),
     Vendor(
         "zai",
@@ -183,6 +183,7 @@ _ROWS = (
             extra_content=True,
             reasoning_object=True,
             thinking_object=True,
+            end=StreamEnd.FINISH,
         ),
     ),
 )

@@ -65,7 +65,14 @@ class RunningGateway:
         assert response.is_success, response.text
         return response.json()
 
-    def new_user(self, provider: str, **preferences: Any) -> "GatewayUser":
+    def new_user(
+        self,
+        provider: str,
+        *,
+        settings: dict[str, str] | None = None,
+        secret: Any = None,
+        **preferences: Any,
+    ) -> "GatewayUser":
         """Make a user who prefers a provider and has a key for it."""
         record = self.admin("POST", "/users", {})
         minted = self.admin(
@@ -74,7 +81,7 @@ class RunningGateway:
             {"name": "test", "allows": ["chat", "context:write", "context:read", "account"]},
         )
         user = GatewayUser(self, record["id"], CANARIES.watch(minted["token"]))
-        user.put_key(provider, CANARIES.mint("sk-test-"))
+        user.put_key(provider, secret or CANARIES.mint("sk-test-"), settings=settings or {})
         user.prefer(provider=provider, **preferences)
         return user
 

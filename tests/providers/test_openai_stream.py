@@ -292,7 +292,7 @@ def test_every_choice_is_read_on_its_own() -> None:
     with pytest.raises(UpstreamError) as caught:
         events(*frames, n=2)
     assert caught.value.failure is Failure.CUT
-    assert events(*frames, chunk({}, "length", index=0), n=2)[-1] == ev.End()
+    assert events(*frames, chunk({}, "length", index=0), DONE, n=2)[-1] == ev.End()
 
 
 def test_a_second_choice_that_never_came_is_missed() -> None:
@@ -300,11 +300,25 @@ def test_a_second_choice_that_never_came_is_missed() -> None:
         events(ROLE, HELLO, FINISH, n=2)
 
 
-def test_a_close_after_the_finish_is_an_end() -> None:
-    assert events(ROLE, HELLO, FINISH)[-1] == ev.End()
-    assert events(ROLE, HELLO, FINISH.rstrip())[-1] == ev.End()
-    assert events(ROLE, HELLO, FINISH, b'data: {"id": "to')[-1] == ev.End()
+def test_a_close_after_the_finish_is_an_end_only_where_no_marker_is_owed() -> None:
+    own = "openai_compatible"
+    assert read([ROLE, HELLO, FINISH], own)[-1] == ev.End()
+    assert read([ROLE, HELLO, FINISH.rstrip()], own)[-1] == ev.End()
+    assert read([ROLE, HELLO, FINISH, b'data: {"id": "to'], own)[-1] == ev.End()
     assert events(ROLE, HELLO, FINISH, DONE.rstrip())[-1] == ev.End()
+    with pytest.raises(UpstreamError) as caught:
+        events(ROLE, HELLO, FINISH)
+    assert caught.value.failure is Failure.CUT
+
+
+def test_usage_that_was_announced_is_owed() -> None:
+    announced = HELLO.replace(b'"choices"', b'"usage": null, "choices"', 1)
+    with pytest.raises(UpstreamError):
+        read([ROLE, announced, FINISH], "openai_compatible")
+    assert read([ROLE, announced, FINISH, USAGE_CHUNK], "openai_compatible")[-1] == ev.End()
+    with pytest.raises(UpstreamError):
+        read([ROLE, HELLO, FINISH], "huggingface")
+    assert read([ROLE, HELLO, FINISH, USAGE_CHUNK], "huggingface")[-1] == ev.End()
 
 
 @pytest.mark.parametrize(

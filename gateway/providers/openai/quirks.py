@@ -1,6 +1,16 @@
 """How a vendor's dialect differs from OpenAI's own, as data."""
 
+from enum import StrEnum
+
 from msgspec import Struct
+
+
+class StreamEnd(StrEnum):
+    """By what a stream is known to be complete: one that lacks it was cut."""
+
+    DONE = "done"  # the marker `[DONE]`
+    USAGE = "usage"  # no marker, but the usage we ask for comes last
+    FINISH = "finish"  # a finish reason; and usage, where the server announces it
 
 
 class Quirks(Struct, frozen=True):
@@ -16,7 +26,7 @@ class Quirks(Struct, frozen=True):
     `inline_media`: pictures are taken as data only, never by URL.
 
     Replies. `repair_finish`: "stop" after tool calls means "tool_calls". `citations`: sources at
-    the top of the reply become annotations.
+    the top of the reply become annotations. `end` is by what a stream is known to be complete.
     """
 
     replay: tuple[str, ...] = ()
@@ -32,6 +42,7 @@ class Quirks(Struct, frozen=True):
     inline_media: bool = False
     repair_finish: bool = True
     citations: bool = False
+    end: StreamEnd = StreamEnd.DONE
 
 
 OPENAI_QUIRKS = Quirks(developer_role=True, new_limit_for_thinking=True, repair_finish=False)

@@ -12,7 +12,7 @@ from gateway.errors import Failure, UpstreamError
 from gateway.providers.openai.chunks import ChunkReader
 from gateway.providers.openai.citations import has_citations
 from gateway.providers.openai.passable import REPAIR, judge_message
-from gateway.providers.openai.quirks import Quirks
+from gateway.providers.openai.quirks import Quirks, StreamEnd
 from gateway.providers.openai.template import UNKNOWN, ChunkTemplate
 from gateway.providers.openai.usage import read_usage
 from gateway.types import events as ev
@@ -36,7 +36,8 @@ class ChatReplyParser:
         self._stream = _StreamReply(
             ChunkReader(
                 target.model, head, quirks, passing=passing and chat.stream, choices=choices
-            )
+            ),
+            quirks,
         )
         self._body = _WholeReply(
             ChunkReader(target.model, head, quirks, passing=False, choices=choices),
@@ -74,10 +75,16 @@ class ChatReplyParser:
 
 
 class _StreamReply:
-    """A reply of server-sent chunks."""
+    """A reply of server-sent chunks.
 
-    def __init__(self, reader: ChunkReader) -> None:
+    A stream without `[DONE]` is complete only where the vendor sends none, and then only with its
+    usage: we ask for it, and who honours that announces it by `"usage": null` in every chunk before.
+    """
+
+    def __init__(self, reader: ChunkReader, quirks: Quirks) -> None:
         self._reader = reader
+        self._done_owed = quirks.end is StreamEnd.DONE
+        self._usage_owed = quirks.end is StreamEnd.USAGE
         self._decoder = SseDecoder()
         self._over = False
         self._template: ChunkTemplate | None = None
@@ -100,7 +107,7 @@ class _StreamReply:
         events = self._read(last)
         if events and isinstance(events[-1], ev.End | ev.Error):
             return events
-        if self._reader.finished:
+        if self._reader.finished and not self._done_owed and not self._usage_owed:
             return [*events, ev.End()]
         if not self._reader.started:
             raise UpstreamError(Failure.BAD_REPLY, "The provider sent a stream without an answer.")
@@ -117,6 +124,8 @@ class _StreamReply:
                 bearing += known
                 continue
             chunk = _parse(frame)
+            if chunk is not None and "usage" in chunk:
+                self._usage_owed = chunk["usage"] is None
             verdict = REPAIR if chunk is None else self._reader.judge(chunk)
             if chunk is not None and verdict != REPAIR:
                 events.extend(self._reader.note(chunk))
