@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 HOST ?= 127.0.0.1
 PORT ?= 8080
 
-.PHONY: run test test-all check format bench lock catalogue clean
+.PHONY: run test test-all check format bench lock docs catalogue clean
 
 run: $(VENV)/.run ## Install, then serve a demo on http://127.0.0.1:8080
 	@$(BIN)/gateway demo --host $(HOST) --port $(PORT)
@@ -38,6 +38,9 @@ lock: ## Compile the hash-checked lock files from pyproject.toml
 	  ../../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	    --no-header --no-annotate --extra build $$( [ $$set = test ] && echo --extra test ) \
 	    ../../pyproject.toml --output-file $$set.txt; done
+
+docs: $(VENV)/.test ## Write the tables of the docs anew
+	@$(BIN)/python -m tests.docs.provider_tables
 
 catalogue: $(VENV)/.test ## Rebuild the committed model and price catalogue
 	@$(BIN)/python -m gateway.catalogue.make $$(date -u +%F)

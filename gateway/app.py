@@ -32,6 +32,9 @@ from gateway.identity.key_settings import EndpointRules
 from gateway.identity.provider_keys import ProviderKeys
 from gateway.identity.user_tokens import UserTokens
 from gateway.identity.users import Users
+from gateway.offers.asking import Asker
+from gateway.offers.lists import ModelLists
+from gateway.offers.probe_limit import ProbeLimit
 from gateway.pursuit import Services as ChatServices
 from gateway.store.base import Store
 from gateway.store.client import RedisStore, connect
@@ -39,7 +42,9 @@ from gateway.store.schema import ensure_schema
 from gateway.types.clock import Clock
 from gateway.upstream.addresses import AllowRule
 from gateway.upstream.dial import Dialer
+from gateway.upstream.exchange import GOOGLE_TOKEN_URL, TokenExchange
 from gateway.upstream.httpx_transport import HttpxTransport
+from gateway.upstream.media import MediaFetcher
 from gateway.upstream.resolve import SystemResolver
 from gateway.upstream.tls import create_tls_context
 from gateway.vault.key_files import key_sources
@@ -65,7 +70,15 @@ class App:
             SystemResolver(), tls_context(snapshot), allowed=allow_rules(snapshot)
         )
         self._transport = HttpxTransport.dialled(self._dialer, clock)
+        upstream = snapshot.config.upstream
+        self._tokens = TokenExchange(
+            self._transport, clock, token_url=upstream.google_token_url or GOOGLE_TOKEN_URL
+        )
+        # Without the exceptions made for users' endpoints: a URL in a message is a stranger's.
+        self._media_dialer = Dialer(SystemResolver(), tls_context(snapshot))
+        self._media = MediaFetcher(self._media_dialer, clock)
         self._ledger: Ledger | None = None
+        self._model_lists: ModelLists | None = None
         self._edge: Edge | None = None
         self._note_config(snapshot)
 
@@ -110,7 +123,12 @@ class App:
         """Book what is still to be booked, then let go of every connection."""
         if self._ledger is not None:
             await self._ledger.settle(_SETTLE_S)
+        if self._model_lists is not None:
+            await self._model_lists.aclose()
+        await self._tokens.aclose()
+        await self._media.aclose()
         await self._transport.aclose()
+        await self._media_dialer.aclose()
         await self._dialer.aclose()
         if self._store is not None:
             await self._store.aclose()
@@ -122,11 +140,15 @@ class App:
         accounts = Accounts(store, keys.pepper, clock, trust_cached_s=trust_s)
         provider_keys = ProviderKeys(store, vault, keys.fingerprint_key, clock)
         context = ContextSource(store, vault)
+        asker = Asker(provider_keys, self._transport, self._tokens, clock)
+        self._model_lists = ModelLists(asker, clock)
         chat = ChatServices(
             snapshots=self._snapshots,
             provider_keys=provider_keys,
             context=context,
             transport=self._transport,
+            tokens=self._tokens,
+            media=self._media,
             ledger=ledger,
             clock=clock,
             random=random.random,
@@ -142,6 +164,9 @@ class App:
             provider_keys=provider_keys,
             context=context,
             audit=AuditLog(store, clock),
+            asker=asker,
+            model_lists=self._model_lists,
+            probe_limit=ProbeLimit(store, clock),
             clock=clock,
             endpoint_rules=lambda: endpoint_rules(self._snapshots.current),
             new_request_id=request_ids(clock),

@@ -103,6 +103,7 @@ async def send_whole(  # noqa: PLR0913  # the inputs of one send, all keyword-on
     credential: Credential | None,
     timeouts: Timeouts,
     headers: Sequence[tuple[str, str]],
+    max_bytes: int = _MOST_WHOLE_BYTES,
 ) -> bytes:
     """Send a native request whose answer comes in one piece, and return its body.
 
@@ -112,7 +113,7 @@ async def send_whole(  # noqa: PLR0913  # the inputs of one send, all keyword-on
     request = _authorized(provider, request, target, credential, clock, headers)
     try:
         reply = await transport.send(request, trusted=target.trusted, timeouts=timeouts)
-        body = await read_all(reply, _MOST_WHOLE_BYTES)
+        body = await read_all(reply, max_bytes)
         if reply.head.status >= 300:
             raise provider.parse_error(reply.head, body, clock.now())
     except UpstreamError as error:

@@ -10,6 +10,8 @@ taken first, as immutable values; a reload changes nothing for a request in flig
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from msgspec.structs import replace
+
 from gateway.answer import Answer
 from gateway.attempt import OpenedReply, open_attempt
 from gateway.context.render import inject
@@ -18,15 +20,17 @@ from gateway.errors import GatewayError
 from gateway.exchange import Attempt, Call, Downstream, Exchange
 from gateway.identity.accounts import Caller
 from gateway.keep_alive import KeepAlive
+from gateway.providers.registry import PROVIDERS
 from gateway.pursuit import Services, note_key, open_exchange, pursue
 from gateway.routing.attempts import Try
 from gateway.routing.plan import RoutePlan, plan_route
 from gateway.types.chat import ChatRequest
 from gateway.types.clock import Clock
-from gateway.types.upstream import Credential
+from gateway.types.upstream import Credential, Target
 from gateway.upstream.transport import Timeouts
 from gateway.wire.chat_read import read_chat
 from gateway.wire.json_body import read_json_object
+from gateway.wire.media import replace_media
 from gateway.wire.options import GatewayOptions, read_options
 
 
@@ -98,6 +102,7 @@ async def begin_answer(
     context: RequestContext,
 ) -> tuple[Attempt, OpenedReply]:
     """Try targets until one begins to answer. Raises GatewayError for the last failure."""
+    media = RequestMedia(services, exchange)
 
     def prepare(step: Try) -> Attempt:
         block = context.block_for(step.target.provider)
@@ -106,10 +111,11 @@ async def begin_answer(
     async def send(
         attempt: Attempt, credential: Credential | None, timeouts: Timeouts
     ) -> OpenedReply:
+        fitted = await media.put_into(chat, attempt.target)
         return await open_attempt(
             transport=services.transport,
             clock=services.clock,
-            chat=inject(chat, attempt.block),
+            chat=inject(fitted, attempt.block),
             target=attempt.target,
             credential=credential,
             policy=exchange.options.unsupported or exchange.snapshot.config.unsupported,
@@ -118,6 +124,29 @@ async def begin_answer(
         )
 
     return await pursue(services, exchange, plan, send, prepare)
+
+
+class RequestMedia:
+    """What the providers of one request cannot fetch themselves; fetched at most once."""
+
+    def __init__(self, services: Services, exchange: Exchange) -> None:
+        self._services = services
+        self._exchange = exchange
+        self._fetched: dict[str, str] = {}
+
+    async def put_into(self, chat: ChatRequest, target: Target) -> ChatRequest:
+        """Return the request with data URIs where this provider needs them.
+
+        Raises InvalidRequest naming the part that cannot be had, or that may not be fetched.
+        """
+        refs = PROVIDERS[target.type].media(chat, target)
+        missing = [ref for ref in refs if ref.url not in self._fetched]
+        if missing:
+            limits = self._exchange.snapshot.config.media
+            left = self._exchange.deadline - self._services.clock.monotonic()
+            limits = replace(limits, timeout_s=max(min(limits.timeout_s, left), 0.001))
+            self._fetched.update(await self._services.media.fetch(missing, limits))
+        return replace_media(chat, self._fetched) if refs else chat
 
 
 @contextmanager

@@ -11,10 +11,11 @@ from msgspec import Struct
 from gateway.accounting.ledger import Ledger
 from gateway.accounting.rows import Status
 from gateway.booking import book_attempt
-from gateway.config.snapshot import Snapshots
+from gateway.config.snapshot import Snapshot, Snapshots
 from gateway.context.source import ContextSource
 from gateway.errors import Failure, StoreAway, UpstreamError
 from gateway.exchange import Attempt, Call, Exchange
+from gateway.identity.account import Account
 from gateway.identity.accounts import Caller
 from gateway.identity.provider_keys import ProviderKeys
 from gateway.metrics import OVERHEAD_SECONDS
@@ -23,11 +24,14 @@ from gateway.routing.outcome import to_client_error
 from gateway.routing.plan import RoutePlan
 from gateway.types.clock import Clock
 from gateway.types.upstream import Credential, KeySource, Target
+from gateway.upstream.exchange import ExchangeKey, TokenExchange, needs_exchange
+from gateway.upstream.media import MediaFetcher
 from gateway.upstream.transport import Timeouts, Transport
 from gateway.wire.options import GatewayOptions
 
 T = TypeVar("T")
 _TRACEPARENT = re.compile(r"00-(?P<trace>[0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+_UNAUTHORIZED = 401
 _LEAST_TIMEOUT_S = 0.001  # a caller's zero or less: already over
 
 
@@ -38,6 +42,8 @@ class Services(Struct, frozen=True):
     provider_keys: ProviderKeys
     context: ContextSource
     transport: Transport
+    tokens: TokenExchange
+    media: MediaFetcher
     ledger: Ledger
     clock: Clock
     random: Callable[[], float]
@@ -112,12 +118,13 @@ async def _try_target(
 ) -> T:
     """Make one attempt; whatever fails has its row. Raises UpstreamError, GatewayError."""
     target = attempt.target
-    credential = open_credential(services, exchange, target)
+    account = exchange.caller.account
+    credential = open_credential(services.provider_keys, account, exchange.snapshot, target)
     exchange.summary.update(provider=target.provider, model=target.model, attempts=attempt.number)
     if attempt.number == 1:
         OVERHEAD_SECONDS.observe(attempt.started - exchange.started)
     try:
-        return await send(attempt, credential, timeouts_of(exchange, target))
+        return await _send_with_key(services, exchange, attempt, credential, send)
     except UpstreamError as error:
         booked = book_attempt(exchange, attempt, status=Status.FAILED, failure=error.failure.value)
         await booked[1]
@@ -129,6 +136,30 @@ async def _try_target(
         raise
 
 
+async def _send_with_key(
+    services: Services,
+    exchange: Exchange,
+    attempt: Attempt,
+    credential: Credential | None,
+    send: Callable[[Attempt, Credential | None, Timeouts], Awaitable[T]],
+) -> T:
+    """Send once; and once more with a new access token where the one at hand was refused.
+
+    Google may end a token before its time. Raises UpstreamError, GatewayError.
+    """
+    target, account = attempt.target, exchange.caller.account
+    timeouts = timeouts_of(exchange, target)
+    opened = await exchanged(services.tokens, account, target, credential, exchange.deadline)
+    try:
+        return await send(attempt, opened, timeouts)
+    except UpstreamError as error:
+        if opened is credential or opened is None or error.status != _UNAUTHORIZED:
+            raise
+    services.tokens.forget(exchange_key(account, target), opened.secret)
+    opened = await exchanged(services.tokens, account, target, credential, exchange.deadline)
+    return await send(attempt, opened, timeouts)
+
+
 async def note_key(services: Services, exchange: Exchange, target: Target, health: str) -> None:
     """Note how the user's own key fared; written when that changes, else once in a while."""
     if target.key_source is KeySource.OWN and target.key_name is not None:
@@ -136,15 +167,40 @@ async def note_key(services: Services, exchange: Exchange, target: Target, healt
             await services.provider_keys.note_use(exchange.caller.user_id, target.key_name, health)
 
 
-def open_credential(services: Services, exchange: Exchange, target: Target) -> Credential | None:
-    """Open the provider key of one attempt, for its audience only. Raises RecordIntegrity."""
+def open_credential(
+    provider_keys: ProviderKeys, account: Account, snapshot: Snapshot, target: Target
+) -> Credential | None:
+    """Open the provider key of one send, for its audience only. Raises RecordIntegrity."""
     if target.key_source is KeySource.NONE:
         return None
     if target.key_source is KeySource.PLATFORM:
-        secret = exchange.snapshot.providers[target.provider].platform_key
+        secret = snapshot.providers[target.provider].platform_key
         return None if secret is None else Credential(secret)
-    account = exchange.caller.account
-    return services.provider_keys.open_key(account, target.key_name or target.provider)
+    return provider_keys.open_key(account, target.key_name or target.provider)
+
+
+async def exchanged(
+    tokens: TokenExchange,
+    account: Account,
+    target: Target,
+    credential: Credential | None,
+    deadline: float,
+) -> Credential | None:
+    """Turn a service account into an access token; any other credential stays as it is.
+
+    Raises UpstreamError.
+    """
+    if credential is None or not needs_exchange(credential.secret):
+        return credential
+    key = exchange_key(account, target)
+    return Credential(await tokens.access_token(key, credential.secret, deadline=deadline))
+
+
+def exchange_key(account: Account, target: Target) -> ExchangeKey:
+    """Return whose access token a target needs: the user's, or the operator's."""
+    if target.key_source is KeySource.PLATFORM:
+        return ExchangeKey("", target.provider, 0)
+    return ExchangeKey(account.record.id, target.key_name or target.provider, account.epoch)
 
 
 def timeouts_of(exchange: Exchange, target: Target) -> Timeouts:

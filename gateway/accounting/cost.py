@@ -2,7 +2,7 @@
 
 from msgspec.structs import asdict
 
-from gateway.types.models import ModelPrice, Price, PriceState
+from gateway.types.models import ModelPrice, Price, PriceState, PriceTier
 from gateway.types.usage import Usage
 
 _PER_MILLION = 1_000_000
@@ -20,15 +20,23 @@ def cost_nano(usage: Usage, price: ModelPrice, at: float) -> int | None:
         return None
     if usage.total == 0:
         return 0  # nothing was sold: no charge for the request either
-    active, tiers = price.base, price.tiers
-    for change in price.changes:
-        if change.holds(at):
-            active, tiers = change.base, change.tiers
+    active, tiers = rates_in_force(price.base, price, at)
     for tier in tiers:
         if usage.prompt > tier.above:
             active = tier.price
     total = sum(tokens * rate for tokens, rate in zip(buckets(usage), _rates(active), strict=True))
     return (total + _PER_MILLION // 2) // _PER_MILLION + price.per_request
+
+
+def rates_in_force(
+    base: Price, price: ModelPrice, at: float
+) -> tuple[Price, tuple[PriceTier, ...]]:
+    """Return the rates and tiers that hold at `at` (Unix seconds), `base` being those of always."""
+    active, tiers = base, price.tiers
+    for change in price.changes:
+        if change.holds(at):
+            active, tiers = change.base, change.tiers
+    return active, tiers
 
 
 def buckets(usage: Usage) -> tuple[int, ...]:

@@ -2,23 +2,36 @@
 
 import json
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
+from gateway.app import allow_rules, tls_context
 from gateway.cli.local import ACTOR, Local, run_local
 from gateway.cli.options import local_options, show, show_table
+from gateway.config.system_clock import SystemClock
 from gateway.endpoints.me import public_key
+from gateway.endpoints.probe import public_report
+from gateway.errors import NotFound
+from gateway.identity.account import Account, account_commands, read_account
 from gateway.identity.provider_keys import KeyChange
+from gateway.offers.asking import Asker
+from gateway.offers.key_check import KeyReport, check_key
 from gateway.types.account import ProviderKeyInfo
+from gateway.upstream.dial import Dialer
+from gateway.upstream.exchange import GOOGLE_TOKEN_URL, TokenExchange
+from gateway.upstream.httpx_transport import HttpxTransport
+from gateway.upstream.resolve import SystemResolver
 
 _COLUMNS = ("name", "type", "audience", "last4", "fingerprint", "health", "last_used")
 
 
 @click.group()
 def command() -> None:
-    """Set, list and remove the provider keys of users."""
+    """Set, list, test and remove the provider keys of users."""
 
 
 @command.command("set")
@@ -78,6 +91,50 @@ def remove(config_path: Path | None, data_dir: Path, as_json: bool, user: str, n
 
     run_local(config_path, data_dir, work)
     show({"removed": name}, as_json=as_json)
+
+
+@command.command("test")
+@local_options
+@click.argument("user")
+@click.argument("name")
+def test_(config_path: Path | None, data_dir: Path, as_json: bool, user: str, name: str) -> None:
+    """Send the provider a cheap request with the key NAME of USER; exit with 1 if it is not taken."""
+
+    async def work(local: Local) -> KeyReport:
+        account = await _find_account(local, user)
+        async with _open_asker(local) as asker:
+            report = await check_key(asker, account, local.snapshot, name)
+        await local.audit.record(ACTOR, "key.test", f"{account.record.id}/{name}")
+        return report
+
+    report = run_local(config_path, data_dir, work)
+    show(public_report(report), as_json=as_json)
+    sys.exit(0 if report.error is None else 1)
+
+
+async def _find_account(local: Local, user: str) -> Account:
+    record = await local.find_user(user)
+    account = read_account(record.id, await local.store.run_many(account_commands(record.id)))
+    if account is None:  # removed since
+        raise NotFound("No such user.")
+    return account
+
+
+@asynccontextmanager
+async def _open_asker(local: Local) -> AsyncIterator[Asker]:
+    """Open what a worker has for asking providers, for the length of one command."""
+    clock = SystemClock()
+    tls, rules = tls_context(local.snapshot), allow_rules(local.snapshot)
+    dialer = Dialer(SystemResolver(), tls, allowed=rules)
+    transport = HttpxTransport.dialled(dialer, clock)
+    token_url = local.snapshot.config.upstream.google_token_url or GOOGLE_TOKEN_URL
+    tokens = TokenExchange(transport, clock, token_url=token_url)
+    try:
+        yield Asker(local.provider_keys, transport, tokens, clock)
+    finally:
+        await tokens.aclose()
+        await transport.aclose()
+        await dialer.aclose()
 
 
 def _read_secret() -> Any:

@@ -12,13 +12,21 @@ _OWN_SERVER = "openai_compatible"
 _ADDRESSES = {
     "openai": "https://api.openai.com/v1",
     "anthropic": "https://api.anthropic.com",
+    "gemini": "https://generativelanguage.googleapis.com",
+    "cohere": "https://api.cohere.com",
+    "mistral": "https://api.mistral.ai/v1",
+    # The host follows from the settings of the key: resource, region, project.
+    "azure": "",
+    "bedrock": "",
+    "vertex": "",
 }
 
 
 class Builtin(Struct, frozen=True):
-    """A wire format's defaults. `base_url` is None where the operator must give one.
+    """A wire format's defaults.
 
-    `offered`: there under its own name without being configured. That is a vendor with a public
+    `base_url` is None where the operator must give one, and empty where the provider builds it from
+    a key's settings. `offered`: there under its own name without being configured. That is a vendor with a public
     address; a server of one's own (Ollama on this host) is there only if the operator says so.
     """
 

@@ -111,6 +111,8 @@ def _check_orders(config: Config) -> Iterator[ConfigError]:
             yield ConfigError("must not exceed total_s", f"timeouts.{name}")
     if context.default_scope.rank > context.ceiling.rank:
         yield ConfigError("must not be above the ceiling", "context.default_scope")
+    if config.media.max_bytes > config.media.max_total_bytes:
+        yield ConfigError("must not exceed max_total_bytes", "media.max_bytes")
 
 
 def _check_user_defaults(config: Config) -> Iterator[ConfigError]:

@@ -79,10 +79,25 @@ class EndpointsConfig(Struct, frozen=True, forbid_unknown_fields=True):
     allow_http: bool = False
 
 
+class MediaConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """Whether and how the gateway fetches URLs in messages, for providers that cannot.
+
+    `max_bytes` is for one item, `max_total_bytes` and `timeout_s` for all of a request together.
+    """
+
+    fetch: bool = False
+    allow_http: bool = False
+    max_bytes: Annotated[int, Meta(ge=1_024, le=1 << 28)] = 20 * 1024 * 1024
+    max_total_bytes: Annotated[int, Meta(ge=1_024, le=1 << 30)] = 40 * 1024 * 1024
+    max_items: Annotated[int, Meta(ge=1, le=1_000)] = 20
+    timeout_s: Positive = 10.0
+
+
 class UpstreamConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """How providers are reached."""
 
     ca_file: str | None = None
+    google_token_url: str | None = None
 
 
 class Drain(Struct, frozen=True, forbid_unknown_fields=True):
@@ -129,6 +144,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     unsupported: UnsupportedPolicy = UnsupportedPolicy.LENIENT
     upstream: UpstreamConfig = UpstreamConfig()
     endpoints: EndpointsConfig = EndpointsConfig()
+    media: MediaConfig = MediaConfig()
     drain: Drain = Drain()
     metrics: MetricsConfig = MetricsConfig()
     logging: LoggingConfig = LoggingConfig()

@@ -51,6 +51,7 @@ class ProviderConfig(Struct, frozen=True, forbid_unknown_fields=True):
     key_required: bool | None = None
     headers: Mapping[str, str] = {}
     api_version: str | None = None
+    settings: Mapping[str, str] = {}
     timeouts: TimeoutsOverride = TimeoutsOverride()
     default_model: str | None = None
     scope_ceiling: Scope | None = None

@@ -31,7 +31,7 @@ class ProviderEntry(Struct, frozen=True):
     """A provider that is switched on, with everything the config says of it filled in.
 
     `audience` is what a user's key for it is sealed for: a fixed word, because the host is the
-    operator's. `settings` are those of the operator (`api_version`).
+    operator's. `settings` are those of the operator (`api_version`, `region`, …).
     """
 
     name: str
@@ -160,10 +160,15 @@ def _entry(name: str, provider: ProviderConfig, config: Config, secrets: Secrets
         platform_key=secrets.platform_keys.get(name),
         platform_key_for=provider.platform_key_for,
         headers={header.lower(): value for header, value in provider.headers.items()},
-        settings={"api_version": provider.api_version} if provider.api_version else {},
+        settings=_settings(provider),
         default_model=provider.default_model,
         scope_ceiling=provider.scope_ceiling,
     )
+
+
+def _settings(provider: ProviderConfig) -> dict[str, str]:
+    version = {"api_version": provider.api_version} if provider.api_version else {}
+    return {**provider.settings, **version}
 
 
 def _timeouts(common: Timeouts, provider: ProviderConfig) -> Timeouts:

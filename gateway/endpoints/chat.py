@@ -1,9 +1,10 @@
-"""`POST /v1/chat/completions`: the main job."""
+"""`POST /v1/chat/completions`, the main job, and `POST /v1/embeddings`."""
 
 import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
+from gateway.embed import answer_embeddings
 from gateway.endpoints.requests import ClientGone, IncomingRequest
 from gateway.endpoints.services import Services
 from gateway.exchange import Call
@@ -12,18 +13,27 @@ from gateway.pipeline import answer_chat
 
 
 async def create_completion(services: Services, request: IncomingRequest, caller: Caller) -> None:
-    """Run the pipeline; a client that hangs up cancels it, and with it the upstream call."""
-    body = await request.read_body()
-    call = Call(
+    """Run the chat pipeline; a client that hangs up cancels it, and with it the upstream call."""
+    call = await _open_call(request)
+    await _until_gone(request, answer_chat(services.chat, call, caller, request.downstream))
+
+
+async def create_embeddings(services: Services, request: IncomingRequest, caller: Caller) -> None:
+    """Run the embeddings pipeline, likewise."""
+    call = await _open_call(request)
+    await _until_gone(request, answer_embeddings(services.chat, call, caller, request.downstream))
+
+
+async def _open_call(request: IncomingRequest) -> Call:
+    return Call(
         request_id=request.request_id,
         received=request.received,
         started=request.started,
         headers=request.headers,
-        body=body,
+        body=await request.read_body(),
         timing=request.timing,
         summary=request.summary,
     )
-    await _until_gone(request, answer_chat(services.chat, call, caller, request.downstream))
 
 
 async def _until_gone(request: IncomingRequest, work: Coroutine[Any, Any, None]) -> None:

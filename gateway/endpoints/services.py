@@ -13,6 +13,9 @@ from gateway.identity.key_settings import EndpointRules
 from gateway.identity.provider_keys import ProviderKeys
 from gateway.identity.user_tokens import UserTokens
 from gateway.identity.users import Users
+from gateway.offers.asking import Asker
+from gateway.offers.lists import ModelLists
+from gateway.offers.probe_limit import ProbeLimit
 from gateway.pursuit import Services as ChatServices
 from gateway.store.base import Store
 from gateway.types.clock import Clock
@@ -31,6 +34,9 @@ class Services(Struct, frozen=True):
     provider_keys: ProviderKeys
     context: ContextSource
     audit: AuditLog
+    asker: Asker
+    model_lists: ModelLists
+    probe_limit: ProbeLimit
     clock: Clock
     endpoint_rules: Callable[[], EndpointRules]
     new_request_id: Callable[[], str]

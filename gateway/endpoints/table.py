@@ -1,11 +1,14 @@
 """The table of routes; nothing else."""
 
-from gateway.endpoints import admin, chat, context, me, ops, usage
+from gateway.endpoints import admin, chat, context, me, models, ops, probe, usage
 from gateway.endpoints.routes import Route
 from gateway.types.account import Need
 
 ROUTES: tuple[Route, ...] = (
     Route("POST", "/v1/chat/completions", Need.CHAT, chat.create_completion),
+    Route("POST", "/v1/embeddings", Need.CHAT, chat.create_embeddings),
+    Route("GET", "/v1/models", Need.CHAT, models.list_models),
+    Route("GET", "/v1/models/{id:path}", Need.CHAT, models.show_model),
     Route("GET", "/v1/me", Need.ACCOUNT, me.show),
     Route("PATCH", "/v1/me", Need.ACCOUNT, me.change),
     Route("DELETE", "/v1/me", Need.ACCOUNT, me.erase),
@@ -15,6 +18,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/v1/me/providers", Need.ACCOUNT, me.list_keys),
     Route("PUT", "/v1/me/providers/{name}", Need.ACCOUNT, me.put_key),
     Route("DELETE", "/v1/me/providers/{name}", Need.ACCOUNT, me.remove_key),
+    Route("POST", "/v1/me/providers/{name}/test", Need.ACCOUNT, probe.test_key),
     Route("PUT", "/v1/me/context/profile", Need.CONTEXT_WRITE, context.put_profile),
     Route("GET", "/v1/me/context/profile", Need.CONTEXT_READ, context.get_profile),
     Route("DELETE", "/v1/me/context/profile", Need.CONTEXT_WRITE, context.delete_profile),

@@ -9,8 +9,6 @@ KNOWN_ELSEWHERE = (
     "/v1/responses",
     "/v1/messages",
     "/v1/completions",
-    "/v1/embeddings",
-    "/v1/models",
     "/v1/moderations",
     "/v1/images",
     "/v1/audio",
@@ -29,7 +27,7 @@ KNOWN_ELSEWHERE = (
     "/v1/complete",
     "/v1/organization",
 )
-SERVED = "POST /v1/chat/completions"
+SERVED = "POST /v1/chat/completions, POST /v1/embeddings and GET /v1/models"
 
 
 async def refuse_path(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001  # ASGI

@@ -152,14 +152,14 @@ class ProviderKeys:
         )
         return Credential(Secret(opened.decode()))
 
-    async def note_use(self, user_id: str, name: str, health: str) -> None:
+    async def note_use(self, user_id: str, name: str, health: str, *, always: bool = False) -> None:
         """Note that a key was used just now and how it fared (`ok`, `rejected`); coarse.
 
-        Written when the health changes, else at most once an hour per worker. The account's epoch
-        stays as it is. Raises StoreAway.
+        Written when the health changes, else at most once an hour per worker, or `always`. The
+        account's epoch stays as it is. Raises StoreAway.
         """
         now = self._clock.now()
-        before = self._marked.get((user_id, name))
+        before = None if always else self._marked.get((user_id, name))
         if before is not None and before[0] == health and now - before[1] < _MARK_EVERY_S:
             return
         keys = [names.user_keys(user_id), names.user_key_marks(user_id)]

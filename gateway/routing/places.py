@@ -34,7 +34,11 @@ class Place(Struct, frozen=True):
 
     def lists(self, model: str, snapshot: Snapshot) -> bool:
         """Whether this provider is known to have the model; nothing is known of own endpoints."""
-        return self.entry is not None and snapshot.lists(self.entry.name, model)
+        if self.entry is None:
+            return False
+        if "/" in model:  # patterns of the catalogue also match `other-provider/model`
+            return model in snapshot.known_models(self.entry.name)
+        return snapshot.lists(self.entry.name, model)
 
     def has_list(self, snapshot: Snapshot) -> bool:
         """Whether any of this provider's models are known."""

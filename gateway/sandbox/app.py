@@ -15,7 +15,7 @@ from gateway.sandbox.asgi import (
 from gateway.sandbox.cache import PromptCounts
 from gateway.sandbox.clock import WallClock
 from gateway.sandbox.control import control
-from gateway.sandbox.formats.base import CHAT, Format, Refused, encode_headers
+from gateway.sandbox.formats.base import CHAT, Faced, Format, Refused, encode_headers
 from gateway.sandbox.formats.registry import FORMATS
 from gateway.sandbox.journal import fingerprint
 from gateway.sandbox.ledger import Row
@@ -72,7 +72,7 @@ class Sandbox:
             received=self.world.clock.now(),
         )
         if prefix == "sandbox":
-            await _drain(receive)
+            call = structs.replace(call, body=await _drain(receive))
             status, body = control(self.world, call)
             await wire.whole(status, [_JSON], body)
             return
@@ -81,6 +81,8 @@ class Sandbox:
             await _drain(receive)
             await wire.whole(404, [_JSON], b'{"error":"no format here; see GET /sandbox"}')
             return
+        if isinstance(form, Faced):
+            form = form.face(call, self.world)
         await self._serve(form, call, receive, wire)
 
     async def _serve(self, form: Format, call: Call, receive: Receive, wire: Wire) -> None:
@@ -120,7 +122,7 @@ class Sandbox:
         row.status = refused.status
         usual = form.headers(row.request_id, PromptCounts(0), self.world.clock.now())
         body = form.render_error(refused, row.request_id)
-        await wire.whole(refused.status, error_headers(usual, refused), body)
+        await wire.whole(refused.status, error_headers(form, usual, refused), body)
 
 
 def create_app(clock: Clock | None = None) -> ASGIApp:
@@ -132,11 +134,12 @@ def _headers(scope: Scope) -> dict[str, str]:
     return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
 
 
-async def _drain(receive: Receive) -> None:
+async def _drain(receive: Receive) -> bytes:
+    """Return the body, "" for one that is longer than any we take."""
     try:
-        await read_body(receive, MAX_BODY_BYTES)
+        return await read_body(receive, MAX_BODY_BYTES)
     except BodyTooLarge:
-        return
+        return b""
 
 
 async def _live(receive: Receive, send: Send) -> None:

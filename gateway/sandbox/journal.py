@@ -18,6 +18,8 @@ _SECRET_HEADERS = frozenset(
     ("authorization", "x-api-key", "api-key", "x-goog-api-key", "x-amz-security-token", "cookie")
 )
 _SECRET_QUERIES = frozenset(("key", "access_token"))
+_SECRET_FIELDS = frozenset(("assertion", "client_secret", "refresh_token", "access_token"))
+_FORM = "application/x-www-form-urlencoded"
 
 
 class Entry(Struct, frozen=True):
@@ -69,7 +71,7 @@ class Journal:
             path=path,
             query=_hide_query(call.query),
             headers={name: hide_secret(name, value) for name, value in call.headers.items()},
-            body=call.body,
+            body=_hide_form(call),
         )
         self._entries.append(entry)
         self._bytes += len(entry.body)
@@ -105,10 +107,16 @@ def hide_secret(name: str, value: str) -> str:
     return f"sha256:{fingerprint(rest if scheme.lower() == 'bearer' else value)}"
 
 
-def _hide_query(query: str) -> str:
+def _hide_query(query: str, secret: frozenset[str] = _SECRET_QUERIES) -> str:
     pairs = parse_qsl(query, keep_blank_values=True)
     hidden = [
-        (name, f"sha256:{fingerprint(value)}" if name in _SECRET_QUERIES else value)
-        for name, value in pairs
+        (name, f"sha256:{fingerprint(value)}" if name in secret else value) for name, value in pairs
     ]
     return urlencode(hidden)
+
+
+def _hide_form(call: Call) -> bytes:
+    """Return the body; the credentials of a form, such as a token request is, replaced."""
+    if not call.header("content-type").startswith(_FORM):
+        return call.body
+    return _hide_query(call.body.decode("utf-8", "replace"), _SECRET_FIELDS).encode()

@@ -1,7 +1,9 @@
 """Plays one chat request: reads it, casts it, sends the scene, and keeps the ledger row true."""
 
+from msgspec import structs
+
 from gateway.sandbox.asgi import Call, Header
-from gateway.sandbox.formats.base import Format, Refused, Reply, encode_headers
+from gateway.sandbox.formats.base import Format, Mannered, Refused, Reply, encode_headers
 from gateway.sandbox.journal import fingerprint
 from gateway.sandbox.ledger import Row
 from gateway.sandbox.prompt import Prompt
@@ -42,6 +44,9 @@ class Player:
         if scene.odd is not None:
             await self._play_odd(scene.odd, stream=prompt.stream)
             return
+        if isinstance(self._form, Mannered) and scene.failure is not None:
+            finish = self._form.soften(scene.failure)
+            scene = structs.replace(scene, failure=None, finish=finish) if finish else scene
         if scene.failure is not None:
             raise self._form.refuse(scene.failure, prompt, scene.retry_after)
         reply = self._prepare(prompt, scene, key)
@@ -157,7 +162,8 @@ class Player:
                 await wire.whole(200, [(b"content-type", kind)], b"")
 
 
-def error_headers(vendor: list[Header], refused: Refused) -> list[Header]:
+def error_headers(form: Format, vendor: list[Header], refused: Refused) -> list[Header]:
     """Return the headers of an error reply: the vendor's usual ones, the error's own on top."""
     merged = dict(vendor) | dict(encode_headers(refused.headers))
-    return [_JSON, *merged.items()]
+    kind = (_JSON[0], form.error_type.encode()) if isinstance(form, Mannered) else _JSON
+    return [kind, *merged.items()]

@@ -45,6 +45,7 @@ class Finish(StrEnum):
     TOOLS = "tools"
     REFUSAL = "refusal"
     FILTER = "filter"
+    BLOCKED = "blocked"  # nothing was answered: the prompt was blocked
 
 
 class Failure(StrEnum):

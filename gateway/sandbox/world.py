@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 
+from gateway.sandbox.accounts import ServiceAccounts
 from gateway.sandbox.cache import PromptCache
 from gateway.sandbox.journal import Journal
 from gateway.sandbox.ledger import Ledger
@@ -11,13 +12,14 @@ _MAX_SUBJECTS = 4096
 
 
 class World:
-    """The clock, the books, the prompt cache, and how often a scene was played to whom."""
+    """The clock, the books, the prompt cache, service accounts, and what was played how often."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.ledger = Ledger()
         self.journal = Journal()
         self.cache = PromptCache()
+        self.accounts = ServiceAccounts()
         self._takes: OrderedDict[tuple[str, str], int] = OrderedDict()
 
     def next_take(self, scene: str, subject: str) -> int:

@@ -44,6 +44,11 @@ def user_key_marks(user_id: str) -> str:
     return _of_user(user_id, "key-marks")
 
 
+def user_probes(user_id: str, minute: int) -> str:
+    """Text: how often the user had keys tested in this minute (since 1970). Expiry: 2 minutes."""
+    return _of_user(user_id, f"probes:{minute}")
+
+
 def user_gone(user_id: str) -> str:
     """Text: when the user was removed (Unix seconds): the id is never given a record again."""
     return _of_user(user_id, "gone")

@@ -128,10 +128,14 @@ class Finish(Struct, frozen=True):
 
 
 class Usage(Struct, frozen=True):
-    """Token counts; cumulative, the last one wins. `raw` is set where it is already OpenAI's shape."""
+    """Token counts; cumulative, the last one wins. `raw` is set where it is already OpenAI's shape.
+
+    `billed` is what the provider charges for, where that is not what was read and written (Cohere).
+    """
 
     usage: UsageCounts
     raw: Mapping[str, Any] | None = None
+    billed: UsageCounts | None = None
 
 
 class Error(Struct, frozen=True):

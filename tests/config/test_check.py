@@ -115,6 +115,7 @@ def test_values_that_contradict_each_other_are_faults() -> None:
             "retries": {"backoff_base_s": 9},
             "timeouts": {"total_s": 30},
             "context": {"default_scope": "standard", "ceiling": "minimal"},
+            "media": {"max_bytes": 9_000, "max_total_bytes": 8_999},
             "user_defaults": {"default_model": "x"},
         }
     ) == [
@@ -125,6 +126,7 @@ def test_values_that_contradict_each_other_are_faults() -> None:
         "timeouts.first_token_s: must not exceed total_s",
         "timeouts.gap_s: must not exceed total_s",
         "context.default_scope: must not be above the ceiling",
+        "media.max_bytes: must not exceed max_total_bytes",
         "user_defaults.default_model: needs user_defaults.provider beside it",
     ]
 

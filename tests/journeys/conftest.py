@@ -21,5 +21,7 @@ def gateway(
 ) -> Iterator[RunningGateway]:
     """A gateway whose providers `openai`, `anthropic` and `groq` are the sandbox."""
     home = tmp_path_factory.mktemp("gateway")
-    with start_gateway(home, sandbox.url, workers=2) as running:
+    # Whether a Bedrock model takes schemas depends on whose it is; the sandbox's are nobody's.
+    more = 'models: {overrides: {bedrock: {"sandbox-*": {json_schema: true}}}}'
+    with start_gateway(home, sandbox.url, workers=2, more=more) as running:
         yield running

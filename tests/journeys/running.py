@@ -27,6 +27,12 @@ timeouts: {{first_token_s: 3, gap_s: 3, total_s: 30}}
 providers:
   openai: {{base_url: "{origin}/openai/v1"}}
   anthropic: {{base_url: "{origin}/anthropic"}}
+  azure: {{base_url: "{origin}/azure"}}
+  gemini: {{base_url: "{origin}/gemini"}}
+  vertex: {{base_url: "{origin}/vertex"}}
+  bedrock: {{base_url: "{origin}/bedrock"}}
+  cohere: {{base_url: "{origin}/cohere"}}
+  mistral: {{base_url: "{origin}/mistral/v1"}}
   groq: {{type: openai, base_url: "{origin}/openai/v1", default_model: sandbox-echo}}
 {more}
 """

@@ -20,10 +20,12 @@ PDF = "data:application/pdf;base64," + base64.b64encode(b"%PDF-1.4\n%%EOF\n").de
 WAV = base64.b64encode(b"RIFF\x24\x00\x00\x00WAVEfmt \x10\x00\x00\x00\x01\x00\x01\x00").decode()
 KEYS: dict[str, Any] = {
     "bedrock": {"settings": {"region": "us-east-1"}},
-    "azure": {"settings": {"azure_resource": "sandbox", "azure_deployment": "sandbox-echo"}},
+    "azure": {"settings": {"azure_resource": "sandbox"}},
     "vertex": {"settings": {"project": "sandbox", "region": "us-central1"}},
 }
-PROVIDERS = ("openai", "anthropic")
+PROVIDERS = (
+    "openai", "anthropic", "azure", "gemini", "vertex", "bedrock", "cohere", "mistral",
+)  # fmt: skip
 Client = openai.OpenAI
 Task = Callable[[Client], None]
 
@@ -240,7 +242,9 @@ def sampling_and_stop(client: Client) -> None:
 
 def a_refusal_is_told(client: Client) -> None:
     choice = ask(client, "sandbox-refusal").choices[0]
-    assert choice.message.refusal or choice.finish_reason == "content_filter"
+    # Where a vendor has no word for it, a refusal is an answer like any other.
+    told = choice.message.refusal or choice.finish_reason == "content_filter"
+    assert told or "cannot help" in choice.message.content
 
 
 def errors_are_typed(client: Client) -> None:
@@ -274,7 +278,6 @@ TASKS: tuple[Task, ...] = (
 
 CANNOT = {
     ("anthropic", "audio_as_data"),
-    ("bedrock", "audio_as_data"),
     ("cohere", "audio_as_data"),
     ("cohere", "pdf_as_data"),
 }

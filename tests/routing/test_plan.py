@@ -263,7 +263,7 @@ def test_an_own_endpoint_without_a_default_model_is_asked_itself() -> None:
 
 def test_a_name_only_a_switched_off_provider_lists_is_known_by_nobody() -> None:
     snapshot = configured(
-        {"providers": {name: {"enabled": False} for name in ("openai", "openrouter")}}
+        {"providers": {name: {"enabled": False} for name in ("openai", "openrouter", "azure")}}
     )
     account = user("anthropic", provider="anthropic", default_model=CLAUDE)
     assert route("o3-2025-04-16", account, snapshot) == ["anthropic o3-2025-04-16"]

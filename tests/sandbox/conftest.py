@@ -43,6 +43,22 @@ def http(sandbox: RunningSandbox, key: str, no_tls: ssl.SSLContext) -> Iterator[
 
 
 @pytest.fixture
+def gemini(http: httpx.Client, key: str) -> httpx.Client:
+    """The client with the key where Gemini's own API wants it."""
+    del http.headers["authorization"]
+    http.headers["x-goog-api-key"] = key
+    return http
+
+
+@pytest.fixture
+def azure(http: httpx.Client, key: str) -> httpx.Client:
+    """The client with the key where Azure wants it."""
+    del http.headers["authorization"]
+    http.headers["api-key"] = key
+    return http
+
+
+@pytest.fixture
 def sdk(sandbox: RunningSandbox, key: str, no_tls: ssl.SSLContext) -> Iterator[openai.OpenAI]:
     """The official client, pointed at the sandbox, without retries of its own."""
     with openai.OpenAI(

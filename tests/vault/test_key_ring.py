@@ -1,6 +1,7 @@
 """The KEK ring: reading it, refusing bad keys, wrapping data keys."""
 
 import base64
+import hashlib
 import pickle
 
 import pytest
@@ -15,14 +16,22 @@ DEK = bytes(range(100, 132))
 NONCE = b"n" * 12
 
 
+def digest(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()
+
+
 def b64(secret: bytes) -> str:
     return base64.b64encode(secret).decode()
 
 
 @given(
     st.dictionaries(
-        st.integers(1, 2**32 - 1), st.binary(min_size=32, max_size=32), min_size=1, max_size=4
-    ).filter(lambda keks: all(len(set(kek)) > 16 for kek in keks.values()))
+        # Digests, because a ring takes no key that looks like text: see the tests below.
+        st.integers(1, 2**32 - 1),
+        st.binary().map(digest),
+        min_size=1,
+        max_size=4,
+    )
 )
 def test_a_ring_survives_its_own_text(keks: dict[int, bytes]) -> None:
     if len(set(keks.values())) != len(keks):

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
+from msgspec.structs import replace
+
 from gateway.errors import UpstreamError
 from gateway.providers.anthropic.build import CARRIED, build_probe, build_request
 from gateway.providers.anthropic.errors import parse_error
@@ -125,6 +127,4 @@ def _with_one_of_each(request: UpstreamRequest) -> UpstreamRequest:
     named = dict.fromkeys(beta.strip() for value in betas for beta in value.split(","))
     joined = [("anthropic-version", version) for version in versions[-1:]]
     joined += [("anthropic-beta", ",".join(named))] if betas else []
-    return UpstreamRequest(
-        request.method, request.url, (*others, *joined), request.body, request.stream
-    )
+    return replace(request, headers=(*others, *joined))

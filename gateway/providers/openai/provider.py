@@ -9,11 +9,11 @@ from gateway.errors import UpstreamError
 from gateway.providers.base import Fate, ReplyParser
 from gateway.providers.errors import read_error_body, upstream_error
 from gateway.providers.media_refs import find_media
+from gateway.providers.openai.embeddings import OpenAIEmbeddings
 from gateway.providers.openai.quirks import OPENAI_QUIRKS, Quirks
 from gateway.providers.openai.reply import ChatReplyParser
 from gateway.providers.openai.request import chat_body
 from gateway.types.chat import ChatRequest
-from gateway.types.embeddings import EmbeddingJob, EmbeddingReply
 from gateway.types.upstream import Credential, MediaRef, ReplyHead, Target, UpstreamRequest
 
 OPENAI_BASE_URL = "https://api.openai.com/v1"
@@ -24,7 +24,7 @@ OPENAI_FATES: Mapping[str, Fate] = MappingProxyType({"top_k": Fate.SAMPLING, "*"
 _JSON = (("content-type", "application/json"),)
 
 
-class OpenAIProvider:
+class OpenAIProvider(OpenAIEmbeddings):
     """OpenAI's own API; a subclass changes addresses, credentials and quirks."""
 
     fates: Mapping[str, Fate] = OPENAI_FATES
@@ -42,17 +42,6 @@ class OpenAIProvider:
         """Return the URLs the gateway must fetch: none, unless the vendor takes data URIs only."""
         del target
         return find_media(chat, lambda _: True) if self.quirks.inline_media else ()
-
-    def build_embeddings(self, job: EmbeddingJob, target: Target) -> Sequence[UpstreamRequest]:
-        """Write the request that embeds all inputs."""
-        del job, target
-        return ()
-
-    def parse_embeddings(
-        self, job: EmbeddingJob, target: Target, bodies: Sequence[bytes]
-    ) -> EmbeddingReply:
-        """Read the reply's vectors, in the order of the inputs."""
-        raise NotImplementedError
 
     def build_chat(self, chat: ChatRequest, target: Target) -> UpstreamRequest:
         """Write the native request, without credentials."""

@@ -5,7 +5,7 @@ vendor's words; playing, faults, books and caches are not its job. All formats a
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import orjson
 from msgspec import Struct
@@ -13,8 +13,9 @@ from msgspec import Struct
 from gateway.sandbox.asgi import Call, Header
 from gateway.sandbox.cache import PromptCache, PromptCounts
 from gateway.sandbox.prompt import Prompt
-from gateway.sandbox.script import Failure
+from gateway.sandbox.script import Failure, Finish
 from gateway.sandbox.tape import Tape
+from gateway.sandbox.world import World
 
 CHAT = "chat"
 """The operation that plays scenes; every other one is answered by `Format.answer`."""
@@ -52,11 +53,15 @@ class Reply(Struct, frozen=True):
 
 
 class Answer(Struct, frozen=True):
-    """The reply of an operation other than chat. `input` is what it sold, `model` to whom it fell."""
+    """The reply of an operation other than chat. `input` is what it sold, `model` to whom it fell.
+
+    `headers` come on top of the vendor's usual ones.
+    """
 
     body: bytes
     model: str = ""
     input: int = 0
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 class Format(Protocol):
@@ -121,6 +126,29 @@ class Format(Protocol):
 
     def headers(self, request_id: str, counts: PromptCounts, now: float) -> list[Header]:
         """Return the vendor's own response headers."""
+        ...
+
+
+@runtime_checkable
+class Faced(Protocol):
+    """A vendor that speaks more than one format, or needs what the sandbox remembers."""
+
+    def face(self, call: Call, world: World) -> Format:
+        """Return the format that answers this request; its body has not been read yet."""
+        ...
+
+
+@runtime_checkable
+class Mannered(Protocol):
+    """A format with manners most vendors do not have."""
+
+    @property
+    def error_type(self) -> str:
+        """The content type of error replies."""
+        ...
+
+    def soften(self, failure: Failure) -> Finish | None:
+        """Return how a proper reply ends that reports this failure; None: the request is refused."""
         ...
 
 

@@ -1,0 +1,139 @@
+"""The story of one embeddings request: as a chat's, without context and in one piece.
+
+    (edge: authenticate) → read & validate → plan route → for each attempt → answer and account
+
+An embedding belongs to its model: a fallback to another model would give vectors that compare with
+nothing, so the only targets are the one that was asked for and an operator's alias.
+"""
+
+import asyncio
+
+from msgspec.structs import replace
+
+from gateway.accounting.cost import format_usd
+from gateway.accounting.meter import Meter
+from gateway.accounting.rows import Status
+from gateway.attempt import send_whole
+from gateway.booking import book_attempt
+from gateway.errors import InvalidRequest
+from gateway.exchange import JSON_HEADERS, Attempt, Call, Downstream, Exchange
+from gateway.identity.accounts import Caller
+from gateway.providers.registry import PROVIDERS
+from gateway.pursuit import Services, note_key, open_exchange, pursue
+from gateway.routing.attempts import Try
+from gateway.routing.plan import plan_route
+from gateway.types.embeddings import EmbeddingJob, EmbeddingReply
+from gateway.types.upstream import Credential, Target
+from gateway.types.usage import Certainty, Usage, estimate_tokens
+from gateway.upstream.transport import Timeouts
+from gateway.wire.embeddings_read import read_embeddings
+from gateway.wire.embeddings_write import write_embeddings
+from gateway.wire.json_body import read_json_object
+from gateway.wire.options import read_options
+
+FEATURE = "embeddings"
+_BYTES_A_TOKEN_ID = 4
+
+
+async def answer_embeddings(
+    services: Services, call: Call, caller: Caller, downstream: Downstream
+) -> None:
+    """Answer one `/v1/embeddings`. Raises GatewayError before anything was sent."""
+    options, rest = read_options(read_json_object(call.body), call.headers)
+    job = read_embeddings(rest)
+    plan = plan_route(
+        job.model,
+        caller.account.view,
+        services.snapshots.current,
+        fallbacks=(),
+        allowed_models=caller.token.models,
+    )
+    options = replace(options, feature=options.feature or FEATURE)
+    exchange = open_exchange(services, call, caller, options, plan, stream=False)
+
+    def prepare(step: Try) -> Attempt:
+        return Attempt(step.target, step.number, services.clock.monotonic())
+
+    async def send(
+        attempt: Attempt, credential: Credential | None, timeouts: Timeouts
+    ) -> EmbeddingReply:
+        return await embed(services, exchange, job, attempt.target, credential, timeouts)
+
+    attempt, reply = await pursue(services, exchange, plan, send, prepare)
+    headers = await account(exchange, attempt, job, reply)
+    body = write_embeddings(reply, job)
+    await downstream.start(200, {**headers, "content-length": str(len(body))})
+    await downstream.write(body, more=False)
+    await note_key(services, exchange, attempt.target, "ok")
+
+
+async def embed(
+    services: Services,
+    exchange: Exchange,
+    job: EmbeddingJob,
+    target: Target,
+    credential: Credential | None,
+    timeouts: Timeouts,
+) -> EmbeddingReply:
+    """Send the native requests one after another; vendors limit how much one may hold.
+
+    Raises InvalidRequest where the provider has no embeddings, UpstreamError.
+    """
+    provider = PROVIDERS[target.type]
+    requests = provider.build_embeddings(job, target)
+    if not requests:
+        raise InvalidRequest(
+            f"{target.provider} offers no embeddings. Name another: 'provider/model'.",
+            param="model",
+            code="unsupported_parameter",
+        )
+    bodies = [
+        await send_whole(
+            transport=services.transport,
+            clock=services.clock,
+            request=request,
+            target=target,
+            credential=credential,
+            timeouts=timeouts,
+            headers=exchange.trace_headers,
+        )
+        for request in requests
+    ]
+    return provider.parse_embeddings(job, target, bodies)
+
+
+async def account(
+    exchange: Exchange, attempt: Attempt, job: EmbeddingJob, reply: EmbeddingReply
+) -> dict[str, str]:
+    """Book the attempt and return the headers that say what it was."""
+    meter = Meter()
+    meter.model = reply.model
+    usage = reply.usage or Usage(input=estimate_tokens(_input_bytes(job)))
+    row, booked = book_attempt(
+        exchange,
+        attempt,
+        status=Status.OK,
+        usage=usage,
+        certainty=Certainty.MEASURED if reply.usage else Certainty.ESTIMATED,
+        meter=meter,
+    )
+    await asyncio.shield(booked)
+    exchange.summary.update(model=row.model, tokens=usage.total, cost_nano=row.cost_nano)
+    headers = {
+        **JSON_HEADERS,
+        "x-gateway-provider": attempt.target.provider,
+        "x-gateway-model": row.model,
+        "x-gateway-attempts": str(attempt.number),
+    }
+    if row.cost_nano is not None:
+        headers["x-gateway-cost-usd"] = format_usd(row.cost_nano)
+    if exchange.warnings:
+        headers["x-gateway-warnings"] = "; ".join(exchange.warnings)
+    return headers
+
+
+def _input_bytes(job: EmbeddingJob) -> int:
+    return sum(
+        len(item.encode()) if isinstance(item, str) else _BYTES_A_TOKEN_ID * len(item)
+        for item in job.inputs
+    )

@@ -1,0 +1,1 @@
+"""Azure OpenAI's format as the sandbox speaks it."""
