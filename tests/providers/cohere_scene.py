@@ -47,9 +47,10 @@ def turns(*messages: dict[str, Any], to: Target | None = None) -> Any:
     return sent(to, messages=list(messages))["messages"]
 
 
-def events(data: bytes) -> list[ev.Event]:
-    """Parse a whole reply."""
-    parser = PROVIDER.open_reply(read_chat({"messages": [HI]}), target(), ReplyHead(200, {}))
+def events(data: bytes, **members: Any) -> list[ev.Event]:
+    """Parse a whole reply to a client's body."""
+    chat = read_chat({"messages": [HI], **members})
+    parser = PROVIDER.open_reply(chat, target(), ReplyHead(200, {}))
     return [*parser.feed(data), *parser.finish()]
 
 

@@ -79,6 +79,16 @@ def test_an_old_version_is_not_sent_what_came_later_and_changes_nothing() -> Non
     assert body.keys() == {"model", "messages", "stream", "temperature", "seed"}
 
 
+def test_the_client_is_told_what_an_old_version_does_not_know() -> None:
+    old = target(settings=OLD)
+    given: dict[str, Any] = {"stream": True, "metadata": {"a": "b"}, "temperature": 0.5}
+    assert request(old, **given).warnings == ("dropped: metadata",)
+    assert request(**given).warnings == ()
+    assert request(old, store=False, parallel_tool_calls=True).warnings == ()
+    spoken = request(old, store=True, parallel_tool_calls=False).warnings
+    assert sorted(spoken) == ["dropped: parallel_tool_calls", "dropped: store"]
+
+
 def test_an_old_version_is_sent_what_the_answer_depends_on() -> None:
     schema = {"type": "json_schema", "json_schema": {"name": "a", "schema": {"type": "object"}}}
     body = sent(

@@ -20,19 +20,42 @@ def refusal(*messages: dict[str, Any]) -> InvalidRequest:
 def test_roles_are_kept_and_developer_is_system() -> None:
     said = turns(
         {"role": "developer", "content": "a"},
-        {"role": "user", "content": "b", "name": "bob"},
-        {"role": "assistant", "content": "c"},
-        {"role": "system", "content": "d"},
+        {"role": "system", "content": "b"},
+        {"role": "user", "content": "c", "name": "bob"},
+        {"role": "assistant", "content": "d"},
         HI,
     )
     assert [(m["role"], m["content"]) for m in said] == [
         ("system", "a"),
-        ("user", "b"),
-        ("assistant", "c"),
-        ("system", "d"),
+        ("system", "b"),
+        ("user", "c"),
+        ("assistant", "d"),
         ("user", "hi"),
     ]
     assert all(m.keys() == {"role", "content"} for m in said)
+
+
+def test_a_late_system_message_is_the_users_marked_for_what_it_is() -> None:
+    parts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
+    said = turns(
+        HI, {"role": "system", "content": "now in French"}, {"role": "developer", "content": parts}
+    )
+    assert said[1:] == [
+        {"role": "user", "content": "<system-message>\nnow in French\n</system-message>"},
+        {
+            "role": "user",
+            "content": [
+                {"type": "text", "text": "<system-message>\n"},
+                *parts,
+                {"type": "text", "text": "\n</system-message>"},
+            ],
+        },
+    ]
+
+
+def test_a_system_message_that_says_nothing_is_left_out() -> None:
+    for nothing in (" \n", [{"type": "text", "text": ""}]):
+        assert turns({"role": "system", "content": nothing}, HI) == [HI]
 
 
 def test_text_parts_stay_parts_and_lose_what_cohere_does_not_know() -> None:
@@ -85,6 +108,94 @@ def test_a_call_and_its_result_are_paired_by_the_clients_own_id() -> None:
         {"role": "assistant", "tool_calls": [CALL]},
         {"role": "tool", "tool_call_id": "call_1", "content": "sunny"},
     ]
+
+
+def result(call_id: str, content: Any = "r") -> dict[str, Any]:
+    return {"role": "tool", "tool_call_id": call_id, "content": content}
+
+
+def calls(*ids: str) -> dict[str, Any]:
+    return {"role": "assistant", "tool_calls": [{**CALL, "id": id_} for id_ in ids]}
+
+
+def test_every_call_has_an_id_of_its_own_in_the_whole_request() -> None:
+    said = turns(
+        HI, calls("x", "x"), result("x", "1"), result("x", "2"), calls("x"), result("x", "3"), HI
+    )
+    assert [c["id"] for m in said for c in m.get("tool_calls", ())] == ["x", "x_2", "x_3"]
+    results = [(m["tool_call_id"], m["content"]) for m in said if m["role"] == "tool"]
+    assert results == [("x", "1"), ("x_2", "2"), ("x_3", "3")]
+
+
+def test_results_whose_ids_were_lost_are_paired_in_order() -> None:
+    said = turns(HI, calls("a", "b", "c"), result("b", "2"), result("y", "1"), result("z", "3"))
+    assert [(m["tool_call_id"], m["content"]) for m in said[2:]] == [
+        ("b", "2"),
+        ("a", "1"),
+        ("c", "3"),
+    ]
+
+
+def test_a_result_that_answers_nothing_is_told_as_text() -> None:
+    document = {"type": "document", "document": {"id": "d"}}
+    text = {"type": "text", "text": "late"}
+    said = turns(
+        HI, calls("a"), result("a"), result("gone", "late"), result("lost", [text, document])
+    )
+    assert [m["role"] for m in said] == ["user", "assistant", "tool", "user", "user"]
+    assert said[3]["content"] == "[Result of tool call gone]\nlate"
+    assert said[4]["content"] == [
+        {"type": "text", "text": "[Result of tool call lost]\n"},
+        text,
+        {"type": "text", "text": '{"id":"d"}'},
+    ]
+
+
+def test_a_call_without_a_result_is_refused_by_its_path() -> None:
+    for later in ((), (HI,), (result("b"),)):
+        assert refusal(HI, calls("b", "a"), *later).param in (
+            "messages[1].tool_calls[0]",
+            "messages[1].tool_calls[1]",
+        )
+    assert refusal(HI, calls("b", "a"), result("b"), HI).param == "messages[1].tool_calls[1]"
+
+
+@pytest.mark.parametrize(("given", "written"), [("", "{}"), (" \n", "{}"), ('{"a":1}', '{"a":1}')])
+def test_arguments_are_an_object(given: str, written: str) -> None:
+    call = {**CALL, "function": {"name": "f", "arguments": given}}
+    said = turns(HI, {"role": "assistant", "tool_calls": [call]}, result("call_1"))
+    assert said[1]["tool_calls"][0]["function"]["arguments"] == written
+
+
+@pytest.mark.parametrize("given", ["[1]", "1", "{", "null"])
+def test_arguments_that_are_no_object_are_refused(given: str) -> None:
+    call = {**CALL, "function": {"name": "f", "arguments": given}}
+    refused = refusal(HI, {"role": "assistant", "tool_calls": [call]}, result("call_1"))
+    assert refused.param == "messages[1].tool_calls[0].function.arguments"
+
+
+def test_names_in_the_history_are_legal_too() -> None:
+    call = {**CALL, "function": {"name": "get-weather", "arguments": "{}"}}
+    said = turns(HI, {"role": "assistant", "tool_calls": [call]}, result("call_1"))
+    assert said[1]["tool_calls"][0]["function"]["name"] == "get_weather"
+
+
+@pytest.mark.parametrize(
+    "thought",
+    ["2+2", [{"type": "text", "text": "2+"}, {"type": "reference"}, {"type": "text", "text": "2"}]],
+)
+def test_a_thought_may_stand_among_the_parts(thought: Any) -> None:
+    parts = [{"type": "thinking", "thinking": thought}, {"type": "text", "text": "4"}]
+    message = {"role": "assistant", "content": parts, "reasoning_content": "2+2"}
+    assert turns(HI, message, HI)[1]["content"] == [
+        {"type": "thinking", "thinking": "2+2"},
+        {"type": "text", "text": "4"},
+    ]
+
+
+def test_an_answer_of_thoughts_alone_is_left_out() -> None:
+    message = {"role": "assistant", "content": " ", "reasoning_content": "hmm"}
+    assert turns(HI, message, HI) == [HI, HI]
 
 
 def test_a_result_may_be_text_parts_and_documents() -> None:

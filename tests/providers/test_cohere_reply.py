@@ -177,6 +177,16 @@ def test_a_plan_and_parallel_calls_come_with_their_arguments() -> None:
     ]
 
 
+def test_the_client_reads_its_own_names_again() -> None:
+    named = {"id": "f_1", "type": "function", "function": {"name": "get_weather", "arguments": ""}}
+    tools = [{"type": "function", "function": {"name": "get-weather"}}]
+    streamed = sse(START, step("tool-call-start", 0, tool_calls=named), ended("TOOL_CALL"))
+    for data in (streamed, whole("TOOL_CALL", tool_calls=[named])):
+        assert [e.name for e in events(data) if isinstance(e, ev.ToolStart)] == ["get_weather"]
+        mapped = events(data, tools=tools)
+        assert [e.name for e in mapped if isinstance(e, ev.ToolStart)] == ["get-weather"]
+
+
 def test_a_call_that_was_not_closed_is_closed_with_the_message() -> None:
     read = events(sse(START, step("tool-call-start", 0, tool_calls=CALL), ended("TOOL_CALL")))
     assert [type(event) for event in read] == [

@@ -52,6 +52,13 @@ def test_a_plain_request_says_no_more_than_the_client() -> None:
         ({"top_k": 900}, {"k": 500}),
         ({"top_k": -1}, {"k": 0}),
         ({"seed": 7}, {"seed": 7}),
+        ({"seed": -3}, {"seed": 2**64 - 3}),
+        ({"frequency_penalty": 0, "presence_penalty": 0.5}, {"presence_penalty": 0.5}),
+        ({"frequency_penalty": 0.5, "presence_penalty": -1}, {"frequency_penalty": 0.5}),
+        ({"frequency_penalty": 0, "presence_penalty": 0}, {}),
+        ({"frequency_penalty": 0}, {"frequency_penalty": 0}),
+        ({"documents": []}, {}),
+        ({"strict_tools": True}, {}),
         ({"frequency_penalty": 0.4}, {"frequency_penalty": 0.4}),
         ({"frequency_penalty": -1}, {"frequency_penalty": 0}),
         ({"presence_penalty": 1.5}, {"presence_penalty": 1}),
@@ -87,6 +94,84 @@ def test_every_member_has_its_place_and_range(given: Any, written: Any) -> None:
     assert body == written
 
 
+@pytest.mark.parametrize(
+    ("given", "warnings"),
+    [
+        ({"temperature": 1.7}, ("changed: temperature (to 1)",)),
+        ({"top_p": 1}, ("changed: top_p (to 0.99)",)),
+        ({"top_k": 900}, ("changed: top_k (to 500)",)),
+        ({"seed": -1}, (f"changed: seed (to {2**64 - 1})",)),
+        ({"presence_penalty": -1}, ("changed: presence_penalty (to 0)",)),
+        ({"frequency_penalty": -1, "presence_penalty": 0}, ("dropped: frequency_penalty",)),
+        ({"frequency_penalty": 0, "presence_penalty": 0}, ()),
+        ({"temperature": 0, "top_p": 0.5, "top_k": 3, "seed": 1}, ()),
+    ],
+)
+def test_the_client_is_told_what_had_to_be_changed(given: Any, warnings: Any) -> None:
+    assert request(**given).warnings == warnings
+
+
+def test_a_limit_beyond_the_models_own_is_lowered() -> None:
+    small = target(max_output=8000)
+    built = request(small, max_tokens=16384)
+    assert orjson.loads(built.body)["max_tokens"] == 8000
+    assert built.warnings == ("changed: max_tokens (to 8000)",)
+    assert request(small, max_tokens=8000).warnings == ()
+    assert "max_tokens" not in sent(small)
+
+
+JSON_MODE: dict[str, Any] = {"type": "json_object"}
+JSON_SCHEMA = {"type": "json_schema", "json_schema": {"name": "n", "schema": SCHEMA}}
+
+
+@pytest.mark.parametrize("beside", [{"tools": [TOOL]}, {"documents": ["d"]}])
+def test_json_beside_tools_or_documents_is_asked_for_in_words(beside: Any) -> None:
+    system = {"role": "system", "content": "s"}
+    built = request(messages=[system, HI], response_format=JSON_SCHEMA, **beside)
+    body = orjson.loads(built.body)
+    assert "response_format" not in body
+    assert built.warnings == ("changed: response_format (asked for in words)",)
+    first, words, last = body["messages"]
+    assert (first, last) == (system, HI)
+    assert words["role"] == "system"
+    assert "one JSON object" in words["content"]
+    assert words["content"].endswith(orjson.dumps(SCHEMA).decode())
+
+
+def test_json_in_words_needs_no_schema_and_text_needs_no_words() -> None:
+    [words, hi] = sent(tools=[TOOL], response_format=JSON_MODE)["messages"]
+    assert hi == HI
+    assert "Schema" not in words["content"]
+    built = request(tools=[TOOL], response_format={"type": "text"})
+    assert orjson.loads(built.body)["messages"] == [HI]
+    assert built.warnings == ()
+    assert sent(documents=[], response_format=JSON_MODE)["response_format"] == JSON_MODE
+
+
+def test_tool_names_are_made_legal_and_stay_unique() -> None:
+    names = ["get-weather", "get_weather", "get.weather", "2fast", "fine"]
+    tools = [{"type": "function", "function": {"name": name}} for name in names]
+    written = [tool["function"]["name"] for tool in sent(tools=tools)["tools"]]
+    assert written == ["get_weather_2", "get_weather", "get_weather_3", "_2fast", "fine"]
+    one = sent(tools=tools, tool_choice={"type": "function", "function": {"name": "get-weather"}})
+    assert [tool["function"]["name"] for tool in one["tools"]] == ["get_weather_2"]
+
+
+@pytest.mark.parametrize(
+    ("given", "written"),
+    [
+        ({}, {"type": "object", "properties": {}}),
+        (
+            {"properties": {"a": {"type": "string"}}},
+            {"properties": {"a": {"type": "string"}}, "type": "object"},
+        ),
+    ],
+)
+def test_parameters_are_always_an_object(given: Any, written: Any) -> None:
+    tool = {"type": "function", "function": {"name": "f", "parameters": given}}
+    assert sent(tools=[tool])["tools"][0]["function"]["parameters"] == written
+
+
 def test_more_stops_than_cohere_takes_are_refused() -> None:
     refused = refusal(stop=list("abcdef"))
     assert (refused.param, refused.code) == ("stop", "unsupported_parameter")
@@ -116,11 +201,37 @@ def test_more_stops_than_cohere_takes_are_refused() -> None:
     ],
 )
 def test_the_wish_to_think_is_said_in_coheres_words(given: Any, written: Any) -> None:
-    assert sent(**given).get("thinking") == written
+    reasoning = target("command-a-reasoning-08-2025")
+    assert sent(reasoning, **given).get("thinking") == written
+
+
+@pytest.mark.parametrize(
+    ("model", "asked"),
+    [
+        ("command-a-reasoning-08-2025", True),
+        ("command-a-plus-05-2026", True),
+        ("command-a-03-2025", False),
+        ("command-r7b-12-2024", False),
+        ("c4ai-aya-expanse-32b", False),
+        ("my-deployment", True),
+    ],
+)
+def test_only_models_that_may_think_are_asked_to(model: str, asked: bool) -> None:
+    built = request(target(model), reasoning_effort="high")
+    assert ("thinking" in orjson.loads(built.body)) is asked
+    assert built.warnings == (() if asked else ("dropped: reasoning_effort",))
+    quiet = request(target("command-a-03-2025"), reasoning_effort="none")
+    assert "thinking" not in orjson.loads(quiet.body)
+    assert quiet.warnings == ()
+
+
+def test_what_the_catalogue_knows_of_thinking_wins_over_the_name() -> None:
+    thinks = target("command-a-03-2025", reasoning=ReasoningStyle.BUDGET)
+    assert sent(thinks, reasoning_effort="high")["thinking"]["type"] == "enabled"
 
 
 def test_a_model_known_not_to_think_is_not_asked_to() -> None:
-    plain = target(reasoning=ReasoningStyle.NONE)
+    plain = target("command-a-reasoning-08-2025", reasoning=ReasoningStyle.NONE)
     assert "thinking" not in sent(plain, reasoning_effort="high")
 
 

@@ -7,6 +7,7 @@ from gateway.providers.mistral.ids import derive
 from gateway.types.models import ReasoningStyle
 from tests.providers.mistral_scene import HI, sent, target, turns
 
+THINKS = target("mistral-small-latest")
 ANSWER = {"role": "assistant", "content": "a"}
 
 
@@ -63,6 +64,17 @@ def test_a_foreign_id_is_the_same_on_the_call_and_on_its_result() -> None:
 def test_an_id_that_comes_twice_is_paired_turn_by_turn() -> None:
     said = turns(HI, asked(call("x")), result("x", "1"), asked(call("x")), result("x", "2"))
     assert [m["content"] for m in said if m["role"] == "tool"] == ["1", "2"]
+
+
+def test_no_two_calls_of_a_turn_share_an_id() -> None:
+    for id_ in ("x", "D681PevKs"):
+        said = turns(HI, asked(call(id_), call(id_)), result(id_, "1"), result(id_, "2"))
+        first, second = [c["id"] for c in said[1]["tool_calls"]]
+        assert first != second
+        assert [(m["tool_call_id"], m["content"]) for m in said[2:]] == [
+            (first, "1"),
+            (second, "2"),
+        ]
 
 
 def test_results_whose_ids_were_lost_are_paired_in_order() -> None:
@@ -129,6 +141,11 @@ def test_system_messages_alone_are_refused() -> None:
     assert refused.param == "messages"
 
 
+def test_an_answer_to_nothing_is_refused() -> None:
+    assert refusal(ANSWER).param == "messages"
+    assert roles(turns({"role": "system", "content": "s"}, ANSWER)) == ["system", "assistant"]
+
+
 def test_a_call_without_a_result_is_refused_by_its_path() -> None:
     for later in ((), (HI,), (result("b"),)):
         refused = refusal(HI, asked(call("a"), call("b")), *later)
@@ -160,10 +177,10 @@ def test_an_answer_that_said_nothing_is_left_out() -> None:
 
 
 def test_thoughts_go_back_as_a_chunk() -> None:
-    said = turns(HI, {**ANSWER, "reasoning_content": "hmm"}, HI)
+    said = turns(HI, {**ANSWER, "reasoning_content": "hmm"}, HI, to=THINKS)
     thought = {"type": "thinking", "thinking": [{"type": "text", "text": "hmm"}]}
     assert said[1]["content"] == [thought, {"type": "text", "text": "a"}]
-    before_a_call = turns(HI, asked(call(), reasoning_content="hmm"), result())
+    before_a_call = turns(HI, asked(call(), reasoning_content="hmm"), result(), to=THINKS)
     assert before_a_call[1]["content"] == [thought]
 
 
@@ -173,7 +190,7 @@ def test_a_signature_of_mistrals_own_goes_back_with_its_thought() -> None:
         {"type": "thinking", "format": "anthropic", "signature": "not ours", "text": "x"},
     ]
     message = {**ANSWER, "reasoning_content": "hmm", "reasoning_details": details}
-    assert turns(HI, message, HI)[1]["content"][0] == {
+    assert turns(HI, message, HI, to=THINKS)[1]["content"][0] == {
         "type": "thinking",
         "thinking": [{"type": "text", "text": "hmm"}],
         "signature": "sig",
@@ -181,8 +198,9 @@ def test_a_signature_of_mistrals_own_goes_back_with_its_thought() -> None:
 
 
 def test_a_model_known_not_to_think_is_spared_earlier_thoughts() -> None:
-    plain = target(reasoning=ReasoningStyle.NONE)
-    assert turns(HI, {**ANSWER, "reasoning_content": "hmm"}, HI, to=plain)[1] == ANSWER
+    unknown = target("mistral-small-latest", reasoning=ReasoningStyle.NONE)
+    for plain in (unknown, target("mistral-large-latest")):
+        assert turns(HI, {**ANSWER, "reasoning_content": "hmm"}, HI, to=plain)[1] == ANSWER
 
 
 def test_a_refusal_is_said_as_text() -> None:
@@ -242,6 +260,10 @@ def test_a_custom_tools_call_in_a_history_becomes_a_functions() -> None:
         (
             {"type": "document_url", "document_url": "https://e.org/a.pdf", "x": 1},
             {"type": "document_url", "document_url": "https://e.org/a.pdf"},
+        ),
+        (
+            {"type": "thinking", "thinking": "hmm"},
+            {"type": "thinking", "thinking": [{"type": "text", "text": "hmm"}]},
         ),
         (
             {"type": "reference", "reference_ids": [1], "x": 1},

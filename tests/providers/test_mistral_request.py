@@ -99,8 +99,22 @@ def test_every_member_has_its_place_and_range(given: Any, written: Any) -> None:
 @pytest.mark.parametrize(
     ("model", "given", "written"),
     [
-        ("mistral-large-latest", {"reasoning_effort": "low"}, "low"),
-        ("mistral-large-latest", {"reasoning_effort": "none"}, "none"),
+        ("mistral-large-latest", {"reasoning_effort": "low"}, None),
+        ("mistral-large-2512", {"reasoning_effort": "none"}, None),
+        ("mistral-large-4", {"reasoning_effort": "low"}, "low"),
+        ("codestral-latest", {"reasoning_effort": "high"}, None),
+        ("ministral-8b-2512", {"reasoning_effort": "high"}, None),
+        ("open-mistral-nemo", {"reasoning_effort": "high"}, None),
+        ("mistral-small-2506", {"reasoning_effort": "high"}, None),
+        ("mistral-small-2603", {"reasoning_effort": "high"}, "high"),
+        ("mistral-small-3.2-24b-instruct", {"reasoning_effort": "high"}, None),
+        ("mistral-medium-2508", {"reasoning_effort": "high"}, None),
+        ("mistral-medium-2604", {"reasoning_effort": "low"}, "high"),
+        ("mistral-medium-3.1", {"reasoning_effort": "high"}, None),
+        ("mistral-medium-3", {"reasoning_effort": "minimal"}, "none"),
+        ("mistral-medium-latest", {"reasoning_effort": "max"}, "high"),
+        ("zai-glm-5-3", {"reasoning_effort": "low"}, "low"),
+        ("magistral-small-latest", {"reasoning_effort": "low"}, "high"),
         ("mistral-small-latest", {"reasoning_effort": "none"}, "none"),
         ("mistral-small-latest", {"reasoning_effort": "minimal"}, "none"),
         ("mistral-small-latest", {"reasoning_effort": "low"}, "high"),
@@ -117,8 +131,29 @@ def test_the_effort_is_said_in_a_word_the_model_knows(
     assert sent(target(model), **given).get("reasoning_effort") == written
 
 
+def test_what_the_catalogue_knows_of_thinking_wins_over_the_name() -> None:
+    thinks = target(reasoning=ReasoningStyle.EFFORT)
+    assert sent(thinks, reasoning_effort="low")["reasoning_effort"] == "low"
+
+
+@pytest.mark.parametrize(
+    ("given", "warnings"),
+    [
+        ({"temperature": 2}, ("changed: temperature (to 1.5)",)),
+        ({"seed": -7}, ("changed: seed (to 7)",)),
+        ({"seed": 7, "temperature": 0, "top_p": 0.5}, ()),
+        ({"reasoning_effort": "low"}, ("dropped: reasoning_effort",)),
+        ({"reasoning_effort": "none"}, ()),
+        ({"service_tier": "flex"}, ("dropped: service_tier",)),
+        ({"service_tier": "default"}, ()),
+    ],
+)
+def test_the_client_is_told_what_had_to_be_changed(given: Any, warnings: Any) -> None:
+    assert request(**given).warnings == warnings
+
+
 def test_a_model_known_not_to_think_is_not_asked_to() -> None:
-    plain = target(reasoning=ReasoningStyle.NONE)
+    plain = target("mistral-small-latest", reasoning=ReasoningStyle.NONE)
     assert "reasoning_effort" not in sent(plain, reasoning_effort="high")
 
 

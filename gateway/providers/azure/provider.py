@@ -13,7 +13,12 @@ import orjson
 from gateway.errors import Failure, UpstreamError
 from gateway.providers.azure.mend import AzureMender
 from gateway.providers.azure.place import CHAT, EMBEDDINGS, Family, place_of
-from gateway.providers.azure.versions import AZURE_QUIRKS, quirks_of, without_unknown
+from gateway.providers.azure.versions import (
+    AZURE_QUIRKS,
+    dropped_members,
+    quirks_of,
+    without_unknown,
+)
 from gateway.providers.base import ReplyParser
 from gateway.providers.errors import ErrorFacts, read_error_body, upstream_error
 from gateway.providers.mended import MendedReply
@@ -59,9 +64,15 @@ class AzureProvider(OpenAIProvider):
         place = place_of(target)
         body = chat_body(chat, target, quirks_of(place.dated))
         body["model"] = place.deployment
-        sent = orjson.dumps(without_unknown(body, place.dated))
-        headers = (_JSON, _PASS_THROUGH) if place.family is Family.MODELS else (_JSON,)
-        return UpstreamRequest("POST", place.url(CHAT), headers, sent, chat.stream)
+        sent = without_unknown(body, place.dated)
+        return UpstreamRequest(
+            "POST",
+            place.url(CHAT),
+            (_JSON, _PASS_THROUGH) if place.family is Family.MODELS else (_JSON,),
+            orjson.dumps(sent),
+            chat.stream,
+            dropped_members(body, sent),
+        )
 
     def build_probe(self, target: Target) -> UpstreamRequest:
         """Write the cheapest call that proves a key: the list of models, or a word of chat."""

@@ -21,6 +21,9 @@ _KNOWN_SINCE: Mapping[str, str] = MappingProxyType(
         "prediction": "2025-01-01",
     }
 )
+# At these values a member says nothing; and usage in a stream is the gateway's own wish as well.
+_SAYS_NOTHING = (("store", False), ("parallel_tool_calls", True))
+_OWN = "stream_options"
 _DEVELOPER_SINCE = "2024-12-01"  # the role came with the models that think
 _DAY = 10  # characters of a date: a preview of a day comes with that day's version
 
@@ -41,3 +44,12 @@ def without_unknown(body: JsonObject, version: str | None) -> JsonObject:
         return body
     day = version[:_DAY]
     return {name: value for name, value in body.items() if day >= _KNOWN_SINCE.get(name, day)}
+
+
+def dropped_members(body: JsonObject, sent: JsonObject) -> tuple[str, ...]:
+    """Return a line for each wish of the client's in `body` that is not in `sent`."""
+    return tuple(
+        f"dropped: {name}"
+        for name, value in body.items()
+        if name not in sent and name != _OWN and (name, value) not in _SAYS_NOTHING
+    )

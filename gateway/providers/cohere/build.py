@@ -4,18 +4,20 @@ Names and ranges are from the v2 chat reference and the cohere 7.3 SDK's types (
 beyond a range is moved to its end: it changes sampling only, and the API would answer 400.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
 import orjson
 
 from gateway.errors import InvalidRequest
+from gateway.providers.changes import sampling_changes
 from gateway.providers.cohere.messages import build_messages
+from gateway.providers.cohere.names import legal_names
+from gateway.providers.cohere.thinking import thinks, write_thinking
 from gateway.providers.cohere.tools import tool_members
-from gateway.types.chat import ChatRequest, OutputFormat, Reasoning
+from gateway.types.chat import ChatRequest, OutputFormat
 from gateway.types.json import JsonObject
-from gateway.types.models import ReasoningStyle
 from gateway.types.upstream import Target, UpstreamRequest
 
 CARRIED = ("citation_options", "documents", "priority", "safety_mode", "strict_tools")
@@ -32,8 +34,20 @@ _RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
         "presence_penalty": (0, 1),
     }
 )
-_BUDGETS: Mapping[str, int] = MappingProxyType(
-    {"minimal": 512, "low": 1024, "medium": 8192, "high": 16384}
+_SEEDS = 2**64
+_PENALTIES = ("frequency_penalty", "presence_penalty")
+_TOLD: Mapping[str, str] = MappingProxyType(
+    {
+        "temperature": "temperature",
+        "top_p": "p",
+        "top_k": "k",
+        "seed": "seed",
+        "frequency_penalty": "frequency_penalty",
+        "presence_penalty": "presence_penalty",
+    }
+)
+_JSON_WORDS = (
+    "Answer with one JSON object and nothing else: no prose before or after, no code fence."
 )
 
 
@@ -42,31 +56,43 @@ def build_request(chat: ChatRequest, target: Target) -> UpstreamRequest:
 
     Raises InvalidRequest for what Cohere cannot express.
     """
-    thinks = target.info.reasoning not in (None, ReasoningStyle.NONE)
+    names = legal_names(chat)
+    words = _json_words(chat)
     body: JsonObject = {
         "model": target.model,
-        "messages": build_messages(chat, thinks=thinks),
+        "messages": build_messages(
+            chat, names, thinks=bool(thinks(target)), words=() if words is None else (words,)
+        ),
         "stream": chat.stream,
-        **{name: chat.extra[name] for name in CARRIED if name in chat.extra},
-        **tool_members(chat),
+        **_carried(chat),
+        **tool_members(chat, names),
     }
     members = {
-        "response_format": _response_format(chat.output),
-        "thinking": _thinking(chat.reasoning, target),
-        "max_tokens": chat.max_tokens,
+        "response_format": _response_format(chat.output) if words is None else None,
+        "thinking": write_thinking(chat.reasoning, target),
+        "max_tokens": _max_tokens(chat, target),
         "logprobs": chat.extra.get("logprobs") or None,
         **_sampling(chat),
     }
     body |= {name: value for name, value in members.items() if value is not None}
-    return UpstreamRequest(
-        "POST", endpoint(target, "v2/chat"), JSON, orjson.dumps(body), chat.stream
-    )
+    url, warnings = endpoint(target, "v2/chat"), tuple(_changes(chat, body, words))
+    return UpstreamRequest("POST", url, JSON, orjson.dumps(body), chat.stream, warnings)
 
 
 def endpoint(target: Target, path: str) -> str:
     """Return a URL under the target's base, whether or not that ends in a version."""
     base = target.base_url.rstrip("/").removesuffix("/v1").removesuffix("/v2")
     return f"{base}/{path}"
+
+
+def _carried(chat: ChatRequest) -> JsonObject:
+    """Return Cohere's own members, without those that it refuses as they are."""
+    given = {name: chat.extra[name] for name in CARRIED if name in chat.extra}
+    if given.get("documents") == []:
+        del given["documents"]
+    if not chat.tools:
+        given.pop("strict_tools", None)
+    return given
 
 
 def _sampling(chat: ChatRequest) -> dict[str, Any]:
@@ -89,7 +115,10 @@ def _sampling(chat: ChatRequest) -> dict[str, Any]:
         for name, value in values.items()
         if value is not None
     }
-    return {**limited, "seed": given.seed, "stop_sequences": list(given.stop) or None}
+    if all(limited.get(name) is not None for name in _PENALTIES):  # together they are refused
+        limited = {n: v for n, v in limited.items() if v != 0 or n not in _PENALTIES}
+    seed = None if given.seed is None else given.seed % _SEEDS
+    return {**limited, "seed": seed, "stop_sequences": list(given.stop) or None}
 
 
 def _response_format(output: OutputFormat | None) -> JsonObject | None:
@@ -100,18 +129,36 @@ def _response_format(output: OutputFormat | None) -> JsonObject | None:
     return {"type": "json_object", "json_schema": output.schema}
 
 
-def _thinking(wish: Reasoning, target: Target) -> JsonObject | None:
-    """Write the wish to think; models that think do so unasked, so silence says nothing."""
-    if target.info.reasoning is ReasoningStyle.NONE:
+def _json_words(chat: ChatRequest) -> str | None:
+    """Write the wish for JSON as an instruction; None where the API takes it as it is.
+
+    It refuses `response_format` beside tools and beside documents.
+    """
+    output = chat.output
+    if output is None or output.kind == "text" or not (chat.tools or chat.extra.get("documents")):
         return None
-    if wish.effort == "none":
-        return {"type": "disabled"}
-    if wish == Reasoning():
-        return None
-    budget = wish.budget_tokens
-    if budget is None and wish.raw_thinking is not None:
-        own = wish.raw_thinking.get("token_budget")  # Cohere's own name for it
-        budget = own if type(own) is int else None
-    if budget is None:
-        budget = _BUDGETS.get(wish.effort or "")
-    return {"type": "enabled"} if budget is None else {"type": "enabled", "token_budget": budget}
+    if output.schema is None:
+        return _JSON_WORDS
+    schema = orjson.dumps(output.schema).decode()
+    return f"{_JSON_WORDS} The object must be valid against this JSON Schema:\n{schema}"
+
+
+def _max_tokens(chat: ChatRequest, target: Target) -> int | None:
+    """Return the limit, which must not be beyond the model's own."""
+    most = target.info.max_output
+    if chat.max_tokens is None or most is None:
+        return chat.max_tokens
+    return min(chat.max_tokens, most)
+
+
+def _changes(chat: ChatRequest, body: JsonObject, words: str | None) -> Iterator[str]:
+    """Yield a line for each wish that `body` does not carry as the client put it."""
+    unsaid = [name for name in _PENALTIES if getattr(chat.sampling, name) == 0]
+    told = {name: native for name, native in _TOLD.items() if name not in unsaid}
+    yield from sampling_changes(chat, body, told)
+    if chat.max_tokens != body.get("max_tokens"):
+        yield f"changed: max_tokens (to {body['max_tokens']})"
+    if words is not None:
+        yield "changed: response_format (asked for in words)"
+    if chat.reasoning.effort not in (None, "none") and "thinking" not in body:
+        yield "dropped: reasoning_effort"

@@ -1,155 +1,184 @@
 """The conversation: OpenAI's messages as Cohere's.
 
-The roles are the same but for `developer`. Thoughts of earlier answers go back as a `thinking`
-part, or as the `tool_plan` of a turn that calls tools, which is what models without thinking write.
-Citations that came with an answer go back with it (v2 chat reference and SDK types, 2026-11).
+System messages come first, every call has an id of its own and a result right after, and nothing
+may be empty (docs.cohere.com, "Errors", 2026-11); a history that is otherwise is mended. Thoughts
+of earlier answers go back as a `thinking` part, or as the `tool_plan` of a turn that calls tools,
+which is what models without thinking write. Citations go back with the answer they came with.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 import orjson
 
 from gateway.errors import InvalidRequest
-from gateway.types.chat import (
-    ChatRequest,
-    Image,
-    Message,
-    Part,
-    Refusal,
-    Role,
-    Text,
-    ToolCall,
-    UnknownPart,
+from gateway.providers.anthropic.names import Names
+from gateway.providers.cohere.parts import (
+    THINKING,
+    assistant_part,
+    retold_part,
+    system_part,
+    tool_part,
+    user_part,
+    write_content,
 )
+from gateway.providers.history import Content, WaitingCall, as_result, as_system, pair_results
+from gateway.types.chat import ChatRequest, Message, Role, ToolCall
 from gateway.types.json import JsonObject
 
 CITATIONS = "citations"
 TOOL_PLAN = "tool_plan"
-_DETAILS = ("auto", "low", "high")
 
 
-def build_messages(chat: ChatRequest, *, thinks: bool) -> list[JsonObject]:
-    """Write the conversation. `thinks`: the model is known to think, so a plan is a thought.
+def build_messages(
+    chat: ChatRequest, names: Names, *, thinks: bool, words: Iterable[str] = ()
+) -> list[JsonObject]:
+    """Write the conversation, with `words` of the gateway's own after the system messages.
 
-    Raises InvalidRequest, naming the part, for what Cohere cannot take.
+    `thinks`: the model is known to think, so what it says before a call is a thought and no plan.
+    Raises InvalidRequest, naming the place, for a call without a result and for what Cohere cannot
+    take.
     """
-    written = []
+    talk = _Talk(names, thinks=thinks)
     for index, message in enumerate(chat.messages):
-        body: JsonObject | None
+        talk.add(message, f"messages[{index}]")
+    return talk.finish(words)
+
+
+class _Talk:
+    """The messages written so far, and the calls that wait for a result."""
+
+    def __init__(self, names: Names, *, thinks: bool) -> None:
+        self._names = names
+        self._thinks = thinks
+        self._system: list[JsonObject] = []
+        self._written: list[JsonObject] = []
+        self._ids: set[str] = set()
+        self._waiting: list[WaitingCall] = []
+        self._results: list[tuple[Message, str]] = []
+
+    def add(self, message: Message, path: str) -> None:
+        if message.role is Role.TOOL:
+            self._results.append((message, path))
+            return
+        self._settle()
         match message.role:
             case Role.ASSISTANT:
-                body = _assistant(message, f"messages[{index}]", thinks=thinks)
-            case Role.TOOL:
-                body = {
-                    "role": "tool",
-                    "tool_call_id": message.tool_call_id,
-                    "content": _content(message, index, _tool_part),
-                }
+                self._add_assistant(message, path)
             case Role.USER:
-                body = {"role": "user", "content": _content(message, index, _user_part)}
+                self._say("user", write_content(message, path, user_part))
             case Role.SYSTEM | Role.DEVELOPER:
-                body = {"role": "system", "content": _content(message, index, _text_part)}
-        if body is not None:
-            written.append(body)
-    return written
+                self._add_system(write_content(message, path, system_part))
+
+    def finish(self, words: Iterable[str]) -> list[JsonObject]:
+        self._settle()
+        own = [{"role": "system", "content": text} for text in words]
+        return [*self._system, *own, *self._written]
+
+    def _say(self, role: str, content: Content) -> None:
+        self._written.append({"role": role, "content": content})
+
+    def _add_system(self, content: Content) -> None:
+        if _is_blank(content):
+            return  # it says nothing, and an empty message is refused
+        if self._written:
+            self._say("user", as_system(content))
+        else:
+            self._system.append({"role": "system", "content": content})
+
+    def _add_assistant(self, message: Message, path: str) -> None:
+        plan = self._plan(message)
+        content = _answer(message, path, thought=None if plan else message.reasoning_text)
+        body: JsonObject = {"role": "assistant"}
+        if content:
+            body["content"] = content
+        if message.tool_calls:
+            body["tool_calls"] = [
+                self._call(call, f"{path}.tool_calls[{place}]")
+                for place, call in enumerate(message.tool_calls)
+            ]
+            if plan:
+                body[TOOL_PLAN] = plan
+        elif _is_blank(content):
+            return
+        citations = message.extra.get(CITATIONS)
+        if isinstance(citations, list) and citations:
+            body[CITATIONS] = citations
+        self._written.append(body)
+
+    def _plan(self, message: Message) -> str | None:
+        """Return the plan of a turn that calls tools; None where there is none, or a thought."""
+        if not message.tool_calls:
+            return None
+        own = message.extra.get(TOOL_PLAN)
+        if isinstance(own, str):
+            return own
+        return None if self._thinks else message.reasoning_text
+
+    def _call(self, call: ToolCall, path: str) -> JsonObject:
+        wire_id = self._wire_id(call.id)
+        self._waiting.append(WaitingCall(call.id, wire_id, call.name, path))
+        function = {"name": self._names.wire(call.name), "arguments": _arguments(call, path)}
+        return {"id": wire_id, "type": "function", "function": function}
+
+    def _wire_id(self, client_id: str) -> str:
+        """Return the id to send: no two calls of a request may share theirs."""
+        found, number = client_id, 2
+        while found in self._ids:
+            found = f"{client_id}_{number}"
+            number += 1
+        self._ids.add(found)
+        return found
+
+    def _settle(self) -> None:
+        """The turn that had to answer is over: write its results, and what answers nothing."""
+        paired = pair_results(self._waiting, [message for message, _ in self._results])
+        loose = []
+        for (message, path), call in zip(self._results, paired, strict=True):
+            if call is None:
+                loose.append(as_result(message, write_content(message, path, retold_part)))
+                continue
+            content = write_content(message, path, tool_part)
+            body = {"role": "tool", "tool_call_id": call.wire_id, "content": content}
+            self._written.append(body)
+        self._waiting, self._results = [], []
+        for told in loose:
+            self._say("user", told)
 
 
-def _content(
-    message: Message, index: int, write: Callable[[Part, str], JsonObject]
-) -> str | list[JsonObject]:
-    if message.content is None or isinstance(message.content, str):
-        return message.content or ""
-    return [
-        write(part, f"messages[{index}].content[{place}]")
-        for place, part in enumerate(message.content)
-    ]
-
-
-def _text_part(part: Part, path: str) -> JsonObject:
-    match part:
-        case Text(text) | Refusal(text):
-            return {"type": "text", "text": text}
-        case _:
-            raise _unsupported(part, path)
-
-
-def _user_part(part: Part, path: str) -> JsonObject:
-    if not isinstance(part, Image):
-        return _text_part(part, path)
-    image = {"url": part.url}
-    if part.detail in _DETAILS:
-        image["detail"] = part.detail
-    return {"type": "image_url", "image_url": image}
-
-
-def _tool_part(part: Part, path: str) -> JsonObject:
-    if isinstance(part, UnknownPart) and part.raw.get("type") == "document":
-        return dict(part.raw)  # Cohere's own part: what it cites is told by its id
-    return _text_part(part, path)
-
-
-def _assistant(message: Message, path: str, *, thinks: bool) -> JsonObject | None:
-    """Write an answer; None for one that said nothing, which the API refuses."""
-    body: JsonObject = {"role": "assistant"}
-    plan = _plan(message, thinks=thinks)
-    content = _answer(message, path, thought=None if plan else message.reasoning_text)
-    if content:
-        body["content"] = content
-    if message.tool_calls:
-        body["tool_calls"] = [_call(call) for call in message.tool_calls]
-        if plan:
-            body[TOOL_PLAN] = plan
-    elif not content:
-        return None
-    citations = message.extra.get(CITATIONS)
-    if isinstance(citations, list) and citations:
-        body[CITATIONS] = citations
-    return body
-
-
-def _plan(message: Message, *, thinks: bool) -> str | None:
-    """Return the plan of a turn that calls tools; None where there is none, or it is a thought."""
-    if not message.tool_calls:
-        return None
-    own = message.extra.get(TOOL_PLAN)
-    if isinstance(own, str):
-        return own
-    return None if thinks else message.reasoning_text
-
-
-def _answer(message: Message, path: str, *, thought: str | None) -> str | list[JsonObject]:
+def _answer(message: Message, path: str, *, thought: str | None) -> Content:
     """Return the content; empty where there is none."""
-    thoughts: list[JsonObject] = [{"type": "thinking", "thinking": thought}] if thought else []
-    content = message.content
-    if isinstance(content, str) and not thoughts:
-        return content
-    spoken = [
-        _text_part(part, f"{path}.content[{place}]") for place, part in enumerate(message.parts)
+    if isinstance(message.content, str) and not thought:
+        return message.content
+    parts = [
+        assistant_part(part, f"{path}.content[{place}]") for place, part in enumerate(message.parts)
     ]
+    if thought and not any(part["type"] == THINKING for part in parts):
+        parts.insert(0, {"type": THINKING, THINKING: thought})
     refusal = message.extra.get("refusal")
     if isinstance(refusal, str) and refusal:
-        spoken.append({"type": "text", "text": refusal})
-    return [*thoughts, *(part for part in spoken if part["text"])]
+        parts.append({"type": "text", "text": refusal})
+    return [part for part in parts if part[part["type"]]]
 
 
-def _call(call: ToolCall) -> JsonObject:
-    arguments = call.arguments
+def _arguments(call: ToolCall, path: str) -> str:
+    """Return the arguments of a call, which must be a JSON object. Raises InvalidRequest."""
     if call.custom:  # free text: other providers' calls in a history
-        arguments = orjson.dumps({"input": arguments}).decode()
-    function = {"name": call.name, "arguments": arguments}
-    return {"id": call.id, "type": "function", "function": function}
+        return orjson.dumps({"input": call.arguments}).decode()
+    if not call.arguments.strip():
+        return "{}"
+    try:
+        parsed = orjson.loads(call.arguments)
+    except orjson.JSONDecodeError:
+        parsed = None
+    if not isinstance(parsed, dict):
+        raise InvalidRequest(
+            "The arguments of a tool call must be a JSON object.",
+            param=f"{path}.function.arguments",
+        )
+    return call.arguments
 
 
-def _unsupported(part: Part, path: str) -> InvalidRequest:
-    kind = (
-        part.raw.get("type") if isinstance(part, UnknownPart) else _KINDS.get(type(part).__name__)
-    )
-    return InvalidRequest(
-        f"Cohere models do not take a content part of type '{str(kind)[:64]}' here.",
-        param=path,
-        code="unsupported_content",
-    )
-
-
-_KINDS: Mapping[str, Any] = {"Image": "image_url", "Audio": "input_audio", "File": "file"}
+def _is_blank(content: Content) -> bool:
+    """Whether nothing is said aloud: an answer of thoughts alone is as empty as none."""
+    texts = [content] if isinstance(content, str) else [part.get("text", "") for part in content]
+    return not any(text.strip() for text in texts)

@@ -8,6 +8,7 @@ from gateway.providers.base import Fate, ReplyParser
 from gateway.providers.cohere import embeddings
 from gateway.providers.cohere.build import CARRIED, build_request, endpoint
 from gateway.providers.cohere.errors import parse_error
+from gateway.providers.cohere.names import legal_names
 from gateway.providers.cohere.reply import CohereReply
 from gateway.types.chat import ChatRequest
 from gateway.types.embeddings import EmbeddingJob, EmbeddingReply
@@ -22,7 +23,7 @@ FATES: Mapping[str, Fate] = MappingProxyType(
         "temperature": Fate.TRANSLATED,
         "top_p": Fate.TRANSLATED,
         "top_k": Fate.TRANSLATED,
-        "seed": Fate.CARRIED,
+        "seed": Fate.TRANSLATED,
         "stop": Fate.TRANSLATED,
         "frequency_penalty": Fate.TRANSLATED,
         "presence_penalty": Fate.TRANSLATED,
@@ -87,8 +88,8 @@ class CohereProvider:
 
     def open_reply(self, chat: ChatRequest, target: Target, head: ReplyHead) -> ReplyParser:
         """Return a parser for a 2xx reply."""
-        del chat, head  # the first byte says more than the content type
-        return CohereReply(target.model)
+        del head  # the first byte says more than the content type
+        return CohereReply(target.model, legal_names(chat))
 
     def build_embeddings(self, job: EmbeddingJob, target: Target) -> Sequence[UpstreamRequest]:
         """Write the native requests that embed all inputs, in order.

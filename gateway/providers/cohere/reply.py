@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from gateway.errors import Failure, UpstreamError
+from gateway.providers.anthropic.names import Names
 from gateway.providers.cohere.steps import ReplySteps, read_logprobs
 from gateway.types import events as ev
 from gateway.types.json import JsonObject
@@ -24,8 +25,8 @@ _BLANK = b" \t\r\n\xef\xbb\xbf"
 class CohereReply:
     """Parses one 2xx reply of `/v2/chat`; its first byte tells a stream from a JSON body."""
 
-    def __init__(self, model: str) -> None:
-        self._steps = ReplySteps(model)
+    def __init__(self, model: str, names: Names) -> None:
+        self._steps = ReplySteps(model, names)
         self._stream: SseDecoder | None = None
         self._body = bytearray()  # of a JSON reply; before the first byte, blanks
         self._is_json = False

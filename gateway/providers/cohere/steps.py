@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from gateway.errors import Failure, UpstreamError
+from gateway.providers.anthropic.names import Names
 from gateway.providers.cohere.errors import error_in_reply
 from gateway.providers.cohere.messages import CITATIONS
 from gateway.providers.cohere.usage import BILLED, read_usage
@@ -29,8 +30,9 @@ _FAILURES: Mapping[str, Failure] = {"ERROR": Failure.SERVER, "TIMEOUT": Failure.
 class ReplySteps:
     """The state of one reply. `has_ended` once the provider said that it is over, or failed."""
 
-    def __init__(self, model: str) -> None:
+    def __init__(self, model: str, names: Names) -> None:
         self._model = model
+        self._names = names
         self._has_started = False
         self._calls: dict[int, int] = {}  # Cohere's index of an open call: ours
         self._call_count = 0
@@ -88,7 +90,7 @@ class ReplySteps:
         function = _object(call.get("function"))
         number = self._calls[_index(event)] = self._call_count
         self._call_count += 1
-        name = _text(function.get("name"))
+        name = self._names.client(_text(function.get("name")))
         yield ev.ToolStart(0, number, _text(call.get("id")) or f"{name}_{number}", name)
         yield from self._argue(event)
 

@@ -58,17 +58,12 @@ class _Talk:
 
     def finish(self) -> list[JsonObject]:
         self._settle()
-        if not any(body["role"] != "system" for body in self._written):
+        roles = [str(body["role"]) for body in self._written]
+        if roles == ["assistant"] or set(roles) <= {"system"}:
             raise InvalidRequest(
-                "Mistral models need at least one user message besides the system messages.",
-                param="messages",
+                "Mistral models need at least one user message to answer.", param="messages"
             )
         last = self._written[-1]
-        if last["role"] == "assistant" and len(self._written) == 1:
-            raise InvalidRequest(
-                "Mistral models need a user or system message before the assistant's.",
-                param="messages",
-            )
         if last["role"] == "assistant":
             last["prefix"] = True
         elif last["role"] == "system":

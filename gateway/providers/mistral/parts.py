@@ -60,4 +60,8 @@ def _own(raw: Mapping[str, Any], path: str) -> JsonObject:
             param=f"{path}.type",
             code="unsupported_content",
         )
-    return {name: value for name, value in raw.items() if name in known}
+    chunk = {name: value for name, value in raw.items() if name in known}
+    thought = chunk.get("thinking")
+    if isinstance(thought, str):  # as other vendors spell it
+        chunk["thinking"] = [{"type": "text", "text": thought}]
+    return chunk

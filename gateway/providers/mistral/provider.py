@@ -10,7 +10,7 @@ from gateway.providers.base import Fate, ReplyParser
 from gateway.providers.mended import MendedReply
 from gateway.providers.mistral.errors import parse_error
 from gateway.providers.mistral.mend import MistralMender
-from gateway.providers.mistral.request import CARRIED, request_body
+from gateway.providers.mistral.request import CARRIED, request_body, request_changes
 from gateway.providers.mistral.sources import Sources
 from gateway.providers.openai.provider import OpenAIProvider
 from gateway.providers.openai.quirks import Quirks
@@ -67,9 +67,15 @@ class MistralProvider(OpenAIProvider):
 
         Raises InvalidRequest (with `param`) for what this provider cannot express.
         """
-        body = orjson.dumps(request_body(chat, target))
-        headers = (("content-type", "application/json"),)
-        return UpstreamRequest("POST", self.chat_url(target), headers, body, chat.stream)
+        body = request_body(chat, target)
+        return UpstreamRequest(
+            "POST",
+            self.chat_url(target),
+            (("content-type", "application/json"),),
+            orjson.dumps(body),
+            chat.stream,
+            tuple(request_changes(chat, body)),
+        )
 
     def open_reply(self, chat: ChatRequest, target: Target, head: ReplyHead) -> ReplyParser:
         """Return a parser for a 2xx reply."""

@@ -3,14 +3,15 @@
 The list is that of the chat reference and the mistralai 3.7 SDK (2026-11).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gateway.errors import InvalidRequest
+from gateway.providers.changes import sampling_changes
+from gateway.providers.mistral.efforts import effort_word, may_think
 from gateway.providers.mistral.messages import build_messages
 from gateway.types.chat import ChatRequest, OutputFormat, Tool, ToolChoiceMode
 from gateway.types.json import JsonObject
-from gateway.types.models import ReasoningStyle
 from gateway.types.upstream import Target
 
 CARRIED = (
@@ -31,6 +32,7 @@ CARRIED = (
 """Top-level members that are sent as the client wrote them."""
 
 _MAX_TEMPERATURE = 1.5  # beyond it the API answers 422 (chat reference)
+_TOLD: Mapping[str, str] = {"temperature": "temperature", "seed": "random_seed"}
 _NO_ARGUMENTS: JsonObject = {"type": "object", "properties": {}}
 _TIERS: Mapping[str, str] = {
     "auto": "auto",
@@ -39,10 +41,6 @@ _TIERS: Mapping[str, str] = {
 }
 # Tools that run on Mistral's side travel as the client wrote them.
 _OWN_TOOLS = frozenset({"connector", "document_library", "image_generation"})
-# These know "none" and "high" only, and answer any other effort with 400 (2026-09).
-_TWO_EFFORTS = ("mistral-medium", "mistral-small")
-_ALWAYS_THINKS = "magistral"
-_HARDLY = ("none", "minimal")
 
 
 def request_body(chat: ChatRequest, target: Target) -> JsonObject:
@@ -50,13 +48,12 @@ def request_body(chat: ChatRequest, target: Target) -> JsonObject:
 
     Raises InvalidRequest for what Mistral cannot express.
     """
-    thinks = target.info.reasoning is not ReasoningStyle.NONE
     members: JsonObject = {
         "model": target.model,
-        "messages": build_messages(chat.messages, thinks=thinks),
+        "messages": build_messages(chat.messages, thinks=may_think(target)),
         **_tools(chat),
         "response_format": _output(chat.output),
-        "reasoning_effort": _effort(chat, target) if thinks else None,
+        "reasoning_effort": effort_word(chat.reasoning, target),
         "max_tokens": chat.max_tokens,
         **{name: chat.extra.get(name) for name in CARRIED},
         **_sampling(chat),
@@ -65,6 +62,16 @@ def request_body(chat: ChatRequest, target: Target) -> JsonObject:
         "stream": chat.stream or None,
     }
     return {name: value for name, value in members.items() if value is not None}
+
+
+def request_changes(chat: ChatRequest, body: JsonObject) -> Iterator[str]:
+    """Yield a line for each wish that `body` does not carry as the client put it."""
+    yield from sampling_changes(chat, body, _TOLD)
+    wished = chat.reasoning.effort
+    if wished not in (None, "none") and "reasoning_effort" not in body:
+        yield "dropped: reasoning_effort"
+    if "service_tier" in chat.extra and "service_tier" not in body:
+        yield "dropped: service_tier"
 
 
 def _sampling(chat: ChatRequest) -> dict[str, Any]:
@@ -145,20 +152,6 @@ def _output(output: OutputFormat | None) -> JsonObject | None:
     }
     schema = {name: value for name, value in members.items() if value is not None}
     return {"type": "json_schema", "json_schema": schema}
-
-
-def _effort(chat: ChatRequest, target: Target) -> str | None:
-    """Return the effort in a word the model knows; a budget has none, so it says "high"."""
-    wish = chat.reasoning
-    effort = wish.effort
-    if target.model.startswith(_ALWAYS_THINKS):
-        return None
-    if effort is None:
-        asked = wish.budget_tokens is not None or wish.raw_thinking is not None
-        return "high" if asked else None
-    if not target.model.startswith(_TWO_EFFORTS):
-        return effort
-    return "none" if effort in _HARDLY else "high"
 
 
 def _prediction(given: Any) -> JsonObject | None:
