@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 HOST ?= 127.0.0.1
 PORT ?= 8080
 
-.PHONY: run test test-all check format bench lock docs catalogue clean
+.PHONY: run test test-all check format bench lock docs dashboards catalogue clean
 
 run: $(VENV)/.run ## Install, then serve a demo on http://127.0.0.1:8080
 	@$(BIN)/gateway demo --host $(HOST) --port $(PORT)
@@ -29,8 +29,9 @@ format: $(VENV)/.test
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.test ## Start-up time and memory of the demo
+bench: $(VENV)/.test ## Start-up time and memory of the demo; CPU of context blocks
 	@$(BIN)/python -m tests.bench.demo
+	@$(BIN)/python -m tests.bench.context
 
 lock: ## Compile the hash-checked lock files from pyproject.toml
 	@$(BIN)/python -m pip install --quiet uv
@@ -41,6 +42,9 @@ lock: ## Compile the hash-checked lock files from pyproject.toml
 
 docs: $(VENV)/.test ## Write the tables of the docs anew
 	@$(BIN)/python -m tests.docs.provider_tables
+
+dashboards: $(VENV)/.test ## Write the Grafana dashboards anew
+	@$(BIN)/python -m grafana.panels
 
 catalogue: $(VENV)/.test ## Rebuild the committed model and price catalogue
 	@$(BIN)/python -m gateway.catalogue.make $$(date -u +%F)

@@ -8,9 +8,10 @@ from gateway.accounting.cost import format_usd
 from gateway.accounting.meter import Meter
 from gateway.accounting.rows import LedgerRow, Status
 from gateway.attempt import OpenedReply
-from gateway.booking import book_attempt
+from gateway.booking import book_attempt, price_warnings
 from gateway.errors import UpstreamError
 from gateway.exchange import JSON_HEADERS, STREAM_HEADERS, Attempt, Downstream, Exchange
+from gateway.metrics import CHUNK_GAP_SECONDS
 from gateway.routing.outcome import to_client_error
 from gateway.types import events as ev
 from gateway.types.chat import ChatRequest
@@ -30,6 +31,7 @@ class Answer:
         self._opened = opened
         self._meter = Meter()
         self._held_usage: ev.Usage | None = None
+        self._asked: float | None = None  # when the next piece was waited for
         self._booked: tuple[LedgerRow, asyncio.Task[None]] | None = None
         for event in opened.first:
             if isinstance(event, ev.Start):
@@ -90,9 +92,11 @@ class Answer:
             await downstream.start(200, self._headers(STREAM_HEADERS))
         try:
             async for events in self._opened.events():
+                self._note_gap()
                 chunk = b"".join([await self._write_event(writer, event) for event in events])
                 if chunk:
                     await downstream.write(chunk, more=True)
+                self._asked = exchange.clock.monotonic()
         except UpstreamError as error:
             await self._book(Status.CUT, error.failure.value)[1]
             fault = to_client_error(error, self._attempt.target)
@@ -101,6 +105,12 @@ class Answer:
         else:
             await self._book(Status.OK)[1]
             await downstream.write(b"", more=False)
+
+    def _note_gap(self) -> None:
+        """Count the provider's silence, but not the time a slow client took to read."""
+        if self._asked is not None:
+            gap = self._exchange.clock.monotonic() - self._asked
+            CHUNK_GAP_SECONDS.labels(self._attempt.target.label).observe(gap)
 
     async def _write_event(self, writer: StreamWriter, event: ev.Event) -> bytes:
         self._meter.add(event, self._exchange.clock.monotonic())
@@ -121,7 +131,7 @@ class Answer:
     ) -> tuple[LedgerRow, "asyncio.Task[None]"]:
         """Book the attempt; what comes after its end (a client that hangs up) changes nothing."""
         if self._booked is None:
-            measured = self._meter.reported is not None
+            measured = self._meter.is_measured
             self._booked = book_attempt(
                 self._exchange,
                 self._attempt,
@@ -147,12 +157,14 @@ class Answer:
             "provider": row.provider,
             "attempts": row.attempt,
             "cost_usd": None if row.cost_nano is None else format_usd(row.cost_nano),
+            "price_state": row.price_state.value,
             "context": self._attempt.block.receipt(),
         }
 
     def _headers(self, base: Mapping[str, str]) -> dict[str, str]:
         attempt, exchange = self._attempt, self._exchange
-        warnings = exchange.warnings + self._opened.warnings
+        warnings = exchange.warnings + attempt.warnings + self._opened.warnings
+        warnings += price_warnings(exchange, attempt.target, self._meter.model)
         upstream_ms = (exchange.clock.monotonic() - attempt.started) * 1000
         timing = {**exchange.timing, "upstream": upstream_ms}
         headers = {

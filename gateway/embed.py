@@ -14,7 +14,7 @@ from gateway.accounting.cost import format_usd
 from gateway.accounting.meter import Meter
 from gateway.accounting.rows import Status
 from gateway.attempt import send_whole
-from gateway.booking import book_attempt
+from gateway.booking import book_attempt, price_warnings
 from gateway.errors import InvalidRequest
 from gateway.exchange import JSON_HEADERS, Attempt, Call, Downstream, Exchange
 from gateway.identity.accounts import Caller
@@ -127,8 +127,9 @@ async def account(
     }
     if row.cost_nano is not None:
         headers["x-gateway-cost-usd"] = format_usd(row.cost_nano)
-    if exchange.warnings:
-        headers["x-gateway-warnings"] = "; ".join(exchange.warnings)
+    warnings = exchange.warnings + price_warnings(exchange, attempt.target, reply.model)
+    if warnings:
+        headers["x-gateway-warnings"] = "; ".join(warnings)
     return headers
 
 

@@ -50,6 +50,11 @@ class Downstream(Protocol):
         """Whether the last byte is out."""
         ...
 
+    @property
+    def is_event_stream(self) -> bool:
+        """Whether the head said that events follow."""
+        ...
+
     async def start(self, status: int, headers: Mapping[str, str]) -> None:
         """Send the response head."""
         ...
@@ -84,9 +89,13 @@ class Exchange(Struct, frozen=True):
 
 
 class Attempt(Struct, frozen=True):
-    """One send: where to, as which of the request (from 1), with which context, since when."""
+    """One send: where to, as which of the request (from 1), with which context, since when.
+
+    `warnings` are what the client is told of the context that this target gets.
+    """
 
     target: Target
     number: int
     started: float
     block: Block = NO_CONTEXT
+    warnings: tuple[str, ...] = ()

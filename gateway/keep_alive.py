@@ -52,6 +52,11 @@ class KeepAlive:
         """Whether the last byte is out."""
         return self._downstream.ended
 
+    @property
+    def is_event_stream(self) -> bool:
+        """Whether the head said that events follow."""
+        return self._downstream.is_event_stream
+
     async def start(self, status: int, headers: Mapping[str, str]) -> None:
         """Send the response head."""
         await self._downstream.start(status, headers)

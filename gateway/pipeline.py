@@ -14,9 +14,12 @@ from msgspec.structs import replace
 
 from gateway.answer import Answer
 from gateway.attempt import OpenedReply, open_attempt
-from gateway.context.render import inject
-from gateway.context.stage import RequestContext, ScopeRules, load_context
-from gateway.errors import GatewayError
+from gateway.config.schema_context import AboveCeiling
+from gateway.config.snapshot import Snapshot
+from gateway.context.inject import client_path, inject
+from gateway.context.scopes import ScopeRules
+from gateway.context.stage import TargetBlocks, load_context
+from gateway.errors import GatewayError, InvalidRequest, UpstreamError
 from gateway.exchange import Attempt, Call, Downstream, Exchange
 from gateway.identity.accounts import Caller
 from gateway.keep_alive import KeepAlive
@@ -42,10 +45,10 @@ async def answer_chat(
     plan = plan_chat(services, chat, caller, options)
     exchange = open_exchange(services, call, caller, options, plan, stream=chat.stream)
     with timed(call.timing, "context", services.clock):
-        context = await open_context(services, exchange)
+        blocks = await open_context(services, exchange, plan)
     with KeepAlive(downstream, exchange.snapshot.config.stream, enabled=chat.stream) as alive:
         try:
-            attempt, opened = await begin_answer(services, exchange, plan, chat, context)
+            attempt, opened = await begin_answer(services, exchange, plan, chat, blocks)
         except GatewayError as error:
             await alive.fail(error)
             raise
@@ -73,24 +76,39 @@ def plan_chat(
     )
 
 
-async def open_context(services: Services, exchange: Exchange) -> RequestContext:
-    """Resolve the scope of the user's context and open what it needs, for this request only."""
-    account, options = exchange.caller.account, exchange.options
-    config = exchange.snapshot.config.context
-    providers = exchange.snapshot.providers
-    rules = ScopeRules(
+async def open_context(services: Services, exchange: Exchange, plan: RoutePlan) -> TargetBlocks:
+    """Decide what of the user's context may be sent, and read it, for this request only."""
+    account, snapshot = exchange.caller.account, exchange.snapshot
+    return await load_context(
+        services.context,
+        account.record.id,
+        scope_rules(exchange.caller, exchange.options, snapshot, plan.targets[0].provider),
+        snapshot.kinds,
+        snapshot.config.context.budgets,
+        exchange.received,
+    )
+
+
+def scope_rules(
+    caller: Caller, options: GatewayOptions, snapshot: Snapshot, provider: str | None
+) -> ScopeRules:
+    """Gather everybody's say in what may be sent. `provider` is the first target's."""
+    config, record = snapshot.config.context, caller.account.record
+    entries = snapshot.providers.items()
+    return ScopeRules(
         requested=options.scope,
-        preferences=account.record.preferences,
+        preferences=record.preferences,
         default=config.default_scope,
         ceilings={
-            "token": exchange.caller.token.scope_ceiling,
-            "user": account.record.scope_ceiling,
+            "token": caller.token.scope_ceiling,
+            "user": record.scope_ceiling,
             "operator": config.ceiling,
         },
-        provider_ceilings={name: entry.scope_ceiling for name, entry in providers.items()},
-    )
-    return await load_context(
-        services.context, account.data_keys, rules, options.include, exchange.received
+        provider_ceilings={name: entry.scope_ceiling for name, entry in entries},
+        include=options.include,
+        date_range=options.date_range,
+        provider=provider,
+        lower=config.above_ceiling is AboveCeiling.LOWER,
     )
 
 
@@ -99,31 +117,49 @@ async def begin_answer(
     exchange: Exchange,
     plan: RoutePlan,
     chat: ChatRequest,
-    context: RequestContext,
+    blocks: TargetBlocks,
 ) -> tuple[Attempt, OpenedReply]:
     """Try targets until one begins to answer. Raises GatewayError for the last failure."""
     media = RequestMedia(services, exchange)
+    breakpoints = exchange.snapshot.config.context.cache_breakpoint
 
     def prepare(step: Try) -> Attempt:
-        block = context.block_for(step.target.provider)
-        return Attempt(step.target, step.number, services.clock.monotonic(), block)
+        target = step.target
+        block, warning = blocks.block_for(target.provider, target.type, target.model)
+        warnings = blocks.selection.warnings + ((warning,) if warning else ())
+        return Attempt(target, step.number, services.clock.monotonic(), block, warnings)
 
     async def send(
         attempt: Attempt, credential: Credential | None, timeouts: Timeouts
     ) -> OpenedReply:
-        fitted = await media.put_into(chat, attempt.target)
-        return await open_attempt(
-            transport=services.transport,
-            clock=services.clock,
-            chat=inject(fitted, attempt.block),
-            target=attempt.target,
-            credential=credential,
-            policy=exchange.options.unsupported or exchange.snapshot.config.unsupported,
-            timeouts=timeouts,
-            headers=exchange.trace_headers,
-        )
+        target = attempt.target
+        fitted = await media.put_into(chat, target)
+        placement = PROVIDERS[target.type].placement(target)
+        whole = inject(fitted, attempt.block.text, placement, breakpoints)
+        with client_paths(fitted, whole):
+            return await open_attempt(
+                transport=services.transport,
+                clock=services.clock,
+                chat=whole,
+                target=target,
+                credential=credential,
+                policy=exchange.options.unsupported or exchange.snapshot.config.unsupported,
+                timeouts=timeouts,
+                headers=exchange.trace_headers,
+            )
 
     return await pursue(services, exchange, plan, send, prepare)
+
+
+@contextmanager
+def client_paths(client: ChatRequest, sent: ChatRequest) -> Iterator[None]:
+    """Let errors name the client's own messages, not those with the context block among them."""
+    try:
+        yield
+    except (InvalidRequest, UpstreamError) as error:
+        if error.param is not None:
+            error.param = client_path(error.param, client, sent)
+        raise
 
 
 class RequestMedia:

@@ -18,7 +18,7 @@ from gateway.exchange import Attempt, Call, Exchange
 from gateway.identity.account import Account
 from gateway.identity.accounts import Caller
 from gateway.identity.provider_keys import ProviderKeys
-from gateway.metrics import OVERHEAD_SECONDS
+from gateway.metrics import OVERHEAD_SECONDS, RESCUED
 from gateway.routing.attempts import Failed, Try, Wait, attempts
 from gateway.routing.outcome import to_client_error
 from gateway.routing.plan import RoutePlan
@@ -101,9 +101,13 @@ async def pursue(
             continue
         attempt = prepare(step)
         try:
-            return attempt, await _try_target(services, exchange, attempt, send)
+            opened = await _try_target(services, exchange, attempt, send)
         except UpstreamError as error:
             failed = Failed(error, exchange.deadline - services.clock.monotonic())
+        else:
+            if attempt.number > 1:
+                RESCUED.labels(attempt.target.label).inc()
+            return attempt, opened
         try:
             step = steps.send(failed)
         except StopIteration:
@@ -122,11 +126,18 @@ async def _try_target(
     credential = open_credential(services.provider_keys, account, exchange.snapshot, target)
     exchange.summary.update(provider=target.provider, model=target.model, attempts=attempt.number)
     if attempt.number == 1:
-        OVERHEAD_SECONDS.observe(attempt.started - exchange.started)
+        uploading_s = exchange.timing.get("body", 0.0) / 1000
+        OVERHEAD_SECONDS.observe(attempt.started - exchange.started - uploading_s)
     try:
         return await _send_with_key(services, exchange, attempt, credential, send)
     except UpstreamError as error:
-        booked = book_attempt(exchange, attempt, status=Status.FAILED, failure=error.failure.value)
+        booked = book_attempt(
+            exchange,
+            attempt,
+            status=Status.FAILED,
+            failure=error.failure.value,
+            sent=error.sent,
+        )
         await booked[1]
         if error.failure is Failure.KEY_REJECTED:
             await note_key(services, exchange, target, "rejected")
@@ -149,7 +160,11 @@ async def _send_with_key(
     """
     target, account = attempt.target, exchange.caller.account
     timeouts = timeouts_of(exchange, target)
-    opened = await exchanged(services.tokens, account, target, credential, exchange.deadline)
+    try:
+        opened = await exchanged(services.tokens, account, target, credential, exchange.deadline)
+    except UpstreamError as error:
+        error.sent = False  # the token endpoint failed: nothing went to the provider
+        raise
     try:
         return await send(attempt, opened, timeouts)
     except UpstreamError as error:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from gateway.store.client import RedisStore, connect
 from gateway.store.embedded import EmbeddedStore, use_embedded
@@ -35,5 +36,9 @@ async def store(redis_server: EmbeddedStore) -> AsyncIterator[RedisStore]:
         await connected.run("FLUSHALL")
         yield connected
 
+
+# No test is timed: the machines that run them are shared.
+settings.register_profile("gateway", deadline=None)
+settings.load_profile("gateway")
 
 pytest_plugins = ["tests.canary"]

@@ -20,6 +20,7 @@ class Recorder:
         self.heads: list[tuple[int, dict[str, str]]] = []
         self.body = b""
         self.ended = False
+        self.is_event_stream = True
 
     @property
     def started(self) -> bool:

@@ -7,45 +7,66 @@ cancelled. A row that the store does not take is kept and tried again until it d
 import asyncio
 import logging
 from collections import deque
-from datetime import UTC, datetime
+from collections.abc import Callable
 
 import msgspec
+from msgspec.structs import replace
 
 from gateway import metrics
 from gateway.accounting.cost import BUCKETS, buckets
-from gateway.accounting.rows import LedgerRow
+from gateway.accounting.day_totals import (
+    ADD_ROW,
+    DEFAULT_RULES,
+    MOST_USER_PLACES,
+    BookingRules,
+    row_arguments,
+)
+from gateway.accounting.measures import UNSURE, day_of
+from gateway.accounting.rows import LedgerRow, anonymous
+from gateway.accounting.totals import add_directly
 from gateway.errors import StoreAway
 from gateway.store import names
-from gateway.store.base import Argument, Script, Store
-from gateway.types.usage import Certainty
+from gateway.store.base import Script, Store
 
 KEEP_REQUEST_S = 35 * 86_400
 KEEP_ROWS = 10_000
+KEEP_ERASED_S = 400 * 86_400
+"""How long totals and rows of an erased user are kept: as far back as the usage API looks."""
+
 _RETRY_S = 0.5
 _MOST_PENDING = 100_000
-FIELD_SEPARATOR = "\x1f"
 
 log = logging.getLogger("gateway.ledger")
 
-# KEYS: the request's rows, the user's row log, the day's totals.
-# ARGV: attempt, row, seconds to keep the request's rows, rows to keep, then (field, increment)…
 BOOK = Script(
     "book",
-    """
-    if redis.call('HSETNX', KEYS[1], ARGV[1], ARGV[2]) == 0 then return 0 end
+    ADD_ROW
+    + """
+    local gone = redis.call('EXISTS', KEYS[4]) == 1
+    if gone and ARGV[6] == '0' then return 'gone' end
+    if redis.call('HSETNX', KEYS[1], ARGV[1], ARGV[2]) == 0 then return false end
     redis.call('EXPIRE', KEYS[1], ARGV[3])
     redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[4], '*', 'row', ARGV[2])
-    for i = 5, #ARGV, 2 do redis.call('HINCRBY', KEYS[3], ARGV[i], ARGV[i + 1]) end
-    return 1
+    redis.call('EXPIRE', KEYS[2], ARGV[3])
+    local feature = add_row(KEYS[3], 8, tonumber(ARGV[7]))
+    redis.call('EXPIRE', KEYS[3], ARGV[5])
+    return feature
     """,
 )
+"""KEYS: the request's rows, the user's row log, the day's totals, the mark of a user who is gone.
+ARGV: attempt, row, seconds to keep rows, rows to keep, seconds to keep totals, 1 if the row names
+nobody, most places, then what `ADD_ROW` takes. Returns the feature it was booked under, nil if it
+was booked before, `gone` if the user is gone and the row still names more."""
 
 
 class Ledger:
     """The one place that writes usage. Owns the tasks that do it, so that shutdown can wait."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(
+        self, store: Store, rules: Callable[[], BookingRules] = lambda: DEFAULT_RULES
+    ) -> None:
         self._store = store
+        self._rules = rules
         self._pending: deque[LedgerRow] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
         self._retry: asyncio.Task[None] | None = None
@@ -92,41 +113,30 @@ class Ledger:
                 await asyncio.sleep(_RETRY_S)
 
     async def _apply(self, row: LedgerRow) -> bool:
-        keys = (
-            names.usage_request(row.user_id, row.request_id),
-            names.usage_rows(row.user_id),
-            names.usage_day(row.user_id, day_of(row.time)),
-        )
-        args: list[Argument] = [row.attempt, msgspec.json.encode(row), KEEP_REQUEST_S, KEEP_ROWS]
-        for field, increment in increments(row).items():
-            args += (field, increment)
+        rules = self._rules()
         try:
-            await self._store.script(BOOK, keys, args)
+            feature = await self._run(row, rules, names_nobody=False)
+            if feature == "gone":
+                row = anonymous(row)
+                feature = await self._run(row, rules, names_nobody=True)
+            if feature is not None:
+                await add_directly(self._store, replace(row, feature=feature), rules)
         except StoreAway:
             return False
         return True
 
-
-def day_of(unix_s: float) -> str:
-    """Return the UTC day of a time as `YYYY-MM-DD`."""
-    return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%d")
-
-
-def increments(row: LedgerRow) -> dict[str, int]:
-    """Return what a row adds to its day's totals, by field: provider, model, feature, measure."""
-    measures = {name: n for name, n in zip(BUCKETS, buckets(row.usage), strict=True) if n}
-    measures["attempts"] = 1
-    if row.certainty is not Certainty.ABORTED:
-        measures["requests"] = 1
-    if row.certainty is Certainty.ESTIMATED:
-        measures["estimated"] = 1
-    if row.cost_nano:
-        measures["cost_nano"] = row.cost_nano
-    elif row.cost_nano is None and row.usage.total:
-        measures["unpriced"] = 1
-    place = (row.provider, row.model, row.feature)
-    prefix = FIELD_SEPARATOR.join(name.replace(FIELD_SEPARATOR, " ") for name in place)
-    return {f"{prefix}{FIELD_SEPARATOR}{name}": value for name, value in measures.items()}
+    async def _run(self, row: LedgerRow, rules: BookingRules, *, names_nobody: bool) -> str | None:
+        keys = (
+            names.usage_request(row.user_id, row.request_id),
+            names.usage_rows(row.user_id),
+            names.usage_day(row.user_id, day_of(row.time)),
+            names.user_gone(row.user_id),
+        )
+        keep = (rules.keep_rows_s, KEEP_ROWS, rules.keep_totals_s)
+        encoded = msgspec.json.encode(row)
+        args = (row.attempt, encoded, *keep, int(names_nobody), MOST_USER_PLACES)
+        reply = await self._store.script(BOOK, keys, (*args, *row_arguments(row, rules)))
+        return None if reply is None else reply.decode()
 
 
 def count(row: LedgerRow) -> None:
@@ -137,5 +147,5 @@ def count(row: LedgerRow) -> None:
             metrics.TOKENS.labels(row.provider_label, row.model_label, name).inc(tokens)
     if row.cost_nano:
         metrics.COST_DOLLARS.labels(row.provider_label, row.model_label).inc(row.cost_nano / 1e9)
-    elif row.cost_nano is None and row.usage.total:
-        metrics.UNPRICED.labels(row.provider_label).inc()
+    if row.price_state in UNSURE and row.usage.total:
+        metrics.UNPRICED.labels(row.provider_label, row.price_state.value).inc()

@@ -1,10 +1,13 @@
 """One ledger row per attempt: ids, counts and prices, never content."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from gateway.types.models import PriceState
 from gateway.types.usage import Certainty, Usage
 
 
@@ -21,6 +24,7 @@ class LedgerRow(Struct, frozen=True, omit_defaults=True):
     """What one attempt used and cost. Times are Unix seconds, durations milliseconds.
 
     `cost_nano` is None where the model's price is unknown; it is never silently zero.
+    `price_state` says what the cost is made of.
     """
 
     request_id: str
@@ -34,6 +38,7 @@ class LedgerRow(Struct, frozen=True, omit_defaults=True):
     certainty: Certainty
     usage: Usage = Usage()
     cost_nano: int | None = None
+    price_state: PriceState = PriceState.PRICED
     feature: str = "chat"
     feature_id: str | None = None
     key_source: str = "own"
@@ -42,10 +47,20 @@ class LedgerRow(Struct, frozen=True, omit_defaults=True):
     first_token_ms: int | None = None
     stream: bool = False
     scope: str = "none"
-    kinds: tuple[str, ...] = ()
+    kinds: Mapping[str, int] = {}  # tokens of each kind of context
     context_tokens: int = 0
+    sent: bool = True  # False: known to have never left for the provider
     provider_label: str = "other"  # from a closed set, for metrics
     model_label: str = "other"
+
+
+def anonymous(row: LedgerRow) -> LedgerRow:
+    """Return what is kept of an erased user's row: what was used and what it cost.
+
+    `feature_id` is the application's own text and may name a person; what context was sent, and by
+    which token, is nothing that a bill needs.
+    """
+    return replace(row, token_id="", feature_id=None, scope="none", kinds={}, context_tokens=0)
 
 
 def public_row(row: LedgerRow, cost: str | None) -> dict[str, Any]:
@@ -65,6 +80,7 @@ def public_row(row: LedgerRow, cost: str | None) -> dict[str, Any]:
         },
         "total_tokens": usage.total,
         "cost_usd": cost,
+        "price_state": row.price_state.value,
         "feature": row.feature,
         "feature_id": row.feature_id,
         "key_source": row.key_source,
@@ -73,7 +89,7 @@ def public_row(row: LedgerRow, cost: str | None) -> dict[str, Any]:
         "stream": row.stream,
         "context": {
             "scope": row.scope,
-            "kinds": list(row.kinds),
+            "kinds": dict(row.kinds),
             "tokens": row.context_tokens,
         },
     }

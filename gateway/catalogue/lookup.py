@@ -68,8 +68,13 @@ class Catalogue:
 
     @classmethod
     def load(cls, path: Path = _DATA) -> "Catalogue":
-        """Read the committed data."""
-        file = msgspec.json.decode(path.read_bytes(), type=_File)
+        """Read the committed data, or that of another version. Raises msgspec.MsgspecError."""
+        return cls.decode(path.read_bytes())
+
+    @classmethod
+    def decode(cls, data: bytes) -> "Catalogue":
+        """Read a catalogue as `make.py` writes it. Raises msgspec.MsgspecError."""
+        file = msgspec.json.decode(data, type=_File)
         return cls(file.source, file.providers)
 
     @property
@@ -94,6 +99,10 @@ class Catalogue:
     def lists(self, provider_type: str, model: str) -> bool:
         """Whether a provider type's data names a model."""
         return len(model) <= _LONGEST_NAME and self._search(provider_type, model) is not None
+
+    def rows(self, provider_type: str) -> tuple[ModelRow, ...]:
+        """Return everything that is priced at a provider type, also what is not offered."""
+        return self._index(provider_type).rows.models
 
     def models(self, provider_type: str) -> Mapping[str, ModelInfo]:
         """Return the models a provider type offers, by id."""

@@ -10,8 +10,7 @@ embeddings, and those priced by anything but tokens, are left out.
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from datetime import UTC, date, datetime, time
-from decimal import Decimal
+from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,16 +20,8 @@ from genai_prices import types as source
 from genai_prices.data import providers as source_providers
 
 from gateway.catalogue.capabilities import CAPABILITIES
+from gateway.catalogue.make_prices import price_of
 from gateway.catalogue.rows import ModelRow, ProviderRows, Rule, Source
-from gateway.types.models import (
-    FREE_PRICE,
-    UNKNOWN_PRICE,
-    ModelPrice,
-    Price,
-    PriceChange,
-    PriceState,
-    PriceTier,
-)
 
 _OUT = Path(__file__).with_name("data.json")
 _NAMES: Mapping[str, str] = {
@@ -54,16 +45,6 @@ _NAMES: Mapping[str, str] = {
 }
 _HUGGINGFACE = "huggingface_"
 _OUR_NAMES = {theirs: ours for ours, theirs in _NAMES.items()}
-_BUCKETS: Mapping[str, str] = {
-    "input": "input_mtok",
-    "output": "output_mtok",
-    "cache_read": "cache_read_mtok",
-    "cache_write": "cache_write_mtok",
-    "cache_write_1h": "cache_write_1h_mtok",
-    "reasoning": "output_reasoning_mtok",
-    "audio_input": "input_audio_mtok",
-    "audio_output": "output_audio_mtok",
-}
 _NOT_CHAT = re.compile(
     r"image|(^|[-/])tts|-tts|whisper|transcribe|realtime|moderation|-ocr|dall-e|imagen|veo-|sora|lyria"
     r"|rerank|voice|orpheus|(^|-)live($|-)|sonic|davinci|babbage|(^|-)ada($|-00)|curie|decider"
@@ -133,7 +114,7 @@ def _model(ours: str, model: source.ModelInfo, day: date) -> ModelRow | None:
     # OpenRouter's names are `vendor/model`; its older rows without a vendor can not be called.
     if _NOT_CHAT.search(name.lower()) or (ours == "openrouter" and "/" not in name):
         return None
-    price = _price(ours, model, day)
+    price = price_of(ours, model, day)
     if price is None:
         return None
     return ModelRow(
@@ -180,105 +161,6 @@ def _any_of(rules: list[Rule]) -> Rule:
         return tuple(alternative for rule in rules for alternative in getattr(rule, field))
 
     return Rule(**{field: joined(field) for field in Rule.__struct_fields__})
-
-
-def _price(ours: str, model: source.ModelInfo, day: date) -> ModelPrice | None:
-    """Return the model's price, None where it is not sold by the token."""
-    if isinstance(model.prices, source.ModelPrice):
-        prices = [source.ConditionalPrice(prices=model.prices)]
-    else:
-        prices = model.prices
-    base, later = _in_force(prices, day)
-    if not base.__dict__:
-        return _price_of_nothing(ours, model.id)
-    priced = _token_price(base)
-    if priced is None:
-        return None
-    first, tiers = priced
-    if first.input == 0 and first.output == 0:
-        return FREE_PRICE
-    return ModelPrice(
-        PriceState.PRICED,
-        first,
-        tiers,
-        per_request=_nano(base.__dict__.get("requests_kcount") or Decimal(0)) // 1000,
-        changes=tuple(_change(entry) for entry in later),
-    )
-
-
-def _price_of_nothing(ours: str, model_id: str) -> ModelPrice:
-    """An empty price means free where the vendor says so, and otherwise that nobody knows."""
-    is_free = ours == "openrouter" or model_id.endswith(":free") or model_id.startswith("gemma")
-    return FREE_PRICE if is_free else UNKNOWN_PRICE
-
-
-def _in_force(
-    prices: list[source.ConditionalPrice], day: date
-) -> tuple[source.ModelPrice, list[source.ConditionalPrice]]:
-    """Split dated prices into the one that holds on `day` and those that may replace it.
-
-    The last price whose condition holds is the one that counts, so what stands before the base
-    never counts again.
-    """
-    place = 0
-    for here, entry in enumerate(prices):
-        constraint = entry.constraint
-        if constraint is None or (
-            isinstance(constraint, source.StartDateConstraint) and constraint.start_date <= day
-        ):
-            place = here
-    return prices[place].prices, prices[place + 1 :]
-
-
-def _change(entry: source.ConditionalPrice) -> PriceChange:
-    priced = _token_price(entry.prices)
-    if priced is None:
-        raise ValueError(f"a later price is not by the token: {entry}")
-    base, tiers = priced
-    match entry.constraint:
-        case source.StartDateConstraint(start_date=start):
-            moment = datetime.combine(start, time(), UTC)
-            return PriceChange(base, tiers, since=int(moment.timestamp()))
-        case source.TimeOfDateConstraint(start_time=start, end_time=end):
-            return PriceChange(base, tiers, daily=(_second(start), _second(end)))
-        case None:
-            raise ValueError(f"an unconditional price would have been the base: {entry}")
-
-
-def _second(moment: time) -> int:
-    if moment.tzinfo not in (None, UTC):
-        raise ValueError(f"a daily price that is not in UTC: {moment!r}")
-    return moment.hour * 3600 + moment.minute * 60 + moment.second
-
-
-def _token_price(price: source.ModelPrice) -> tuple[Price, tuple[PriceTier, ...]] | None:
-    if price.input_mtok is None:
-        return None
-    values = {bucket: getattr(price, key) for bucket, key in _BUCKETS.items()}
-    tiered = [value for value in values.values() if isinstance(value, source.TieredPrices)]
-    starts = sorted({tier.start for value in tiered for tier in value.tiers})
-    return _at(values, 0), tuple(PriceTier(start, _at(values, start)) for start in starts)
-
-
-def _at(values: Mapping[str, Any], start: int) -> Price:
-    """Return the price of a prompt longer than `start` tokens (0: any prompt)."""
-
-    def rate(value: Decimal | source.TieredPrices | None) -> int | None:
-        if value is None:
-            return None
-        if isinstance(value, Decimal):
-            return _nano(value)
-        reached = [tier.price for tier in value.tiers if tier.start <= start and start > 0]
-        return _nano(reached[-1] if reached else value.base)
-
-    rates = {bucket: rate(value) for bucket, value in values.items()}
-    return Price(**{**rates, "output": rates["output"] or 0})  # type: ignore[arg-type]
-
-
-def _nano(dollars: Decimal | source.TieredPrices) -> int:
-    if isinstance(dollars, source.TieredPrices):
-        raise TypeError("a price by the request has tiers")
-    return round(dollars * 10**9)
 
 
 def _json(value: object) -> str:

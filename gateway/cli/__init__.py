@@ -9,15 +9,20 @@ import click
 
 from gateway import __version__
 from gateway.errors import ConfigError, GatewayError
+from gateway.supervisor.dumps import forbid_core_dumps
 
 COMMANDS: Mapping[str, str] = MappingProxyType(
     {
         "serve": "gateway.cli.serve",
         "demo": "gateway.cli.demo",
         "check": "gateway.cli.check",
+        "reload": "gateway.cli.reload",
         "user": "gateway.cli.user",
         "token": "gateway.cli.token",
         "key": "gateway.cli.key",
+        "rotate-kek": "gateway.cli.rotate_kek",
+        "usage": "gateway.cli.usage",
+        "prices": "gateway.cli.prices",
         "sandbox": "gateway.cli.sandbox",
     }
 )
@@ -47,6 +52,7 @@ def group() -> None:
 
 def main() -> None:
     """Run the command line. Exit codes: 0, 1 (failed), 2 (usage)."""
+    forbid_core_dumps()
     try:
         group(standalone_mode=True)
     except (ConfigError, GatewayError) as error:

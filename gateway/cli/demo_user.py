@@ -15,6 +15,7 @@ from gateway.config.load import environment
 from gateway.identity.changes import UserChange
 from gateway.identity.minting import TokenRequest
 from gateway.identity.provider_keys import KeyChange
+from gateway.supervisor.dumps import forbid_core_dumps
 from gateway.types.account import USER_NEEDS
 
 _EXTERNAL_ID = "demo"
@@ -52,6 +53,7 @@ async def make_demo_user(local: Local, environ: Mapping[str, str]) -> dict[str, 
 
 def main() -> None:
     """Make the user in the store of a data directory."""
+    forbid_core_dumps()
     config_path, data_dir = Path(sys.argv[1]), Path(sys.argv[2])
 
     async def work(local: Local) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from typing import Any
 
 import click
 
-from gateway.app import allow_rules, tls_context
 from gateway.cli.local import ACTOR, Local, run_local
 from gateway.cli.options import local_options, show, show_table
 from gateway.config.system_clock import SystemClock
@@ -17,10 +16,12 @@ from gateway.endpoints.me import public_key
 from gateway.endpoints.probe import public_report
 from gateway.errors import NotFound
 from gateway.identity.account import Account, account_commands, read_account
+from gateway.identity.key_settings import allow_rules
 from gateway.identity.provider_keys import KeyChange
 from gateway.offers.asking import Asker
 from gateway.offers.key_check import KeyReport, check_key
 from gateway.types.account import ProviderKeyInfo
+from gateway.upstream.connections import tls_context
 from gateway.upstream.dial import Dialer
 from gateway.upstream.exchange import GOOGLE_TOKEN_URL, TokenExchange
 from gateway.upstream.httpx_transport import HttpxTransport

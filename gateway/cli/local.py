@@ -13,7 +13,7 @@ from typing import TypeVar
 import click
 from msgspec import Struct
 
-from gateway.app import endpoint_rules, open_keys
+from gateway.app import key_keeper, process_environment
 from gateway.catalogue.lookup import Catalogue
 from gateway.config.load import load
 from gateway.config.snapshot import Snapshot, compile_config
@@ -22,16 +22,22 @@ from gateway.errors import ConfigError, GatewayError
 from gateway.identity.admin_tokens import AdminTokens
 from gateway.identity.audit import AuditLog
 from gateway.identity.ids import is_user_id
+from gateway.identity.key_settings import endpoint_rules
 from gateway.identity.provider_keys import Offer, ProviderKeys
 from gateway.identity.user_tokens import UserTokens
 from gateway.identity.users import Users
+from gateway.privacy.desk import Privacy
+from gateway.privacy.kinds import KindList
+from gateway.rotation.dek import DekRotation
 from gateway.store.base import Store
 from gateway.store.local import open_local_store
 from gateway.types.account import UserRecord
+from gateway.vault.keeper import RingKeeper
 from gateway.vault.vault import Vault
 
 T = TypeVar("T")
 ACTOR = "cli"
+_GRACE_S = 600.0  # a command is over long before
 
 
 class Local(Struct, frozen=True):
@@ -39,11 +45,15 @@ class Local(Struct, frozen=True):
 
     store: Store
     snapshot: Snapshot
+    keeper: RingKeeper
+    vault: Vault
     users: Users
     tokens: UserTokens
     admins: AdminTokens
     provider_keys: ProviderKeys
     audit: AuditLog
+    privacy: Privacy
+    deks: DekRotation
 
     @property
     def offer(self) -> Offer:
@@ -63,20 +73,31 @@ async def open_local(config_path: Path | None, data_dir: Path) -> AsyncIterator[
     loaded = load(config_path)
     url = loaded.secrets.store_url.reveal() if loaded.secrets.store_url else None
     async with open_local_store(data_dir, url) as store:
-        unlocked = await open_keys(store, loaded.config, data_dir)
-        for notice in unlocked.notices:
-            click.echo(notice, err=True)
-        keys, clock = unlocked.keys, SystemClock()
-        vault = Vault(keys.ring)
-        yield Local(
-            store=store,
-            snapshot=compile_config(loaded.config, loaded.secrets, Catalogue.load()),
-            users=Users(store, vault, clock),
-            tokens=UserTokens(store, keys.pepper, clock),
-            admins=AdminTokens(store, keys.pepper, clock),
-            provider_keys=ProviderKeys(store, vault, keys.fingerprint_key, clock),
-            audit=AuditLog(store, clock),
-        )
+        clock = SystemClock()
+        keeper = key_keeper(store, loaded.config, data_dir, clock, "a command", lambda: _GRACE_S)
+        unlocked = await keeper.open(process_environment())
+        try:
+            for notice in unlocked.notices:
+                click.echo(notice, err=True)
+            keys, vault = unlocked.keys, Vault(keeper.rings)
+            snapshot = compile_config(loaded.config, loaded.secrets, Catalogue.load())
+            users, audit = Users(store, vault, clock), AuditLog(store, clock)
+            kinds = KindList(store, lambda: snapshot.kinds)
+            yield Local(
+                store=store,
+                snapshot=snapshot,
+                keeper=keeper,
+                vault=vault,
+                users=users,
+                tokens=UserTokens(store, keys.pepper, clock),
+                admins=AdminTokens(store, keys.pepper, clock),
+                provider_keys=ProviderKeys(store, vault, keys.fingerprint_key, clock),
+                audit=audit,
+                privacy=Privacy(store, users, audit, clock, kinds, keys.receipt_key),
+                deks=DekRotation(store, vault),
+            )
+        finally:
+            await keeper.aclose()
 
 
 def run_local(config_path: Path | None, data_dir: Path, work: Callable[[Local], Awaitable[T]]) -> T:

@@ -1,7 +1,7 @@
 """Options that several commands share, and how they print."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -59,8 +59,14 @@ def show(value: Mapping[str, Any], *, as_json: bool) -> None:
         click.echo(f"{name.ljust(width)}  {_plain(member)}")
 
 
-def show_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as_json: bool) -> None:
-    """Print many things: as a JSON list, or as a table."""
+def show_table(
+    rows: Sequence[Mapping[str, Any]],
+    columns: Sequence[str],
+    *,
+    as_json: bool,
+    right: Collection[str] = (),
+) -> None:
+    """Print many things: as a JSON list, or as a table. Columns in `right` are aligned there."""
     if as_json:
         click.echo(json.dumps(list(rows)))
         return
@@ -70,8 +76,11 @@ def show_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as_
         for place, column in enumerate(columns)
     ]
     for line in ([column.upper() for column in columns], *cells):
-        text = "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        click.echo(text.rstrip())
+        aligned = [
+            cell.rjust(width) if column in right else cell.ljust(width)
+            for column, cell, width in zip(columns, line, widths, strict=True)
+        ]
+        click.echo("  ".join(aligned).rstrip())
 
 
 def _plain(value: Any) -> str:

@@ -4,11 +4,15 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 from gateway.cli.local import ACTOR, Local, run_local
 from gateway.cli.options import local_options, show, show_table
+from gateway.cli.user_limits import limits
 from gateway.endpoints.me import public_user
 from gateway.identity.changes import NewUser, UserChange
+from gateway.identity.ids import is_user_id
+from gateway.rotation.dek import DekRotated
 from gateway.types.account import UserRecord
 
 _COLUMNS = ("id", "external_id", "name", "provider", "default_model", "disabled")
@@ -17,7 +21,10 @@ _PAGE = 200
 
 @click.group()
 def command() -> None:
-    """Add, list, show, change and remove users."""
+    """Add, list, show, change, limit and remove users."""
+
+
+command.add_command(limits)
 
 
 @command.command()
@@ -107,15 +114,36 @@ def show_(config_path: Path | None, data_dir: Path, as_json: bool, user: str) ->
 @click.argument("user")
 @click.confirmation_option("--yes", prompt="Remove this user, their keys and their context?")
 def remove(config_path: Path | None, data_dir: Path, as_json: bool, user: str) -> None:
-    """Remove USER (an id or an external id) and everything of theirs."""
+    """Erase USER (an id or an external id) and print the signed receipt.
 
-    async def work(local: Local) -> str:
+    A running gateway, or the next one to start, also has the store's files written anew.
+    """
+
+    async def work(local: Local) -> dict[str, Any]:
+        user_id = user if is_user_id(user) else (await local.find_user(user)).id
+        receipt = await local.privacy.erasure.erase(user_id, ACTOR)
+        return local.privacy.signer.sign(receipt)
+
+    show(run_local(config_path, data_dir, work), as_json=as_json)
+
+
+@command.command("rotate-dek")
+@local_options
+@click.argument("user")
+def rotate_dek(config_path: Path | None, data_dir: Path, as_json: bool, user: str) -> None:
+    """Give USER (an id or an external id) a new data key, and seal everything of theirs under it.
+
+    Serving goes on. A call that was cut short is finished by the next one.
+    """
+
+    async def work(local: Local) -> DekRotated:
         record = await local.find_user(user)
-        await local.users.remove(record.id)
-        await local.audit.record(ACTOR, "user.remove", record.id)
-        return record.id
+        done = await local.deks.rotate(record.id)
+        await local.audit.record(ACTOR, "user.rotate_dek", record.id)
+        return done
 
-    show({"removed": run_local(config_path, data_dir, work)}, as_json=as_json)
+    done = run_local(config_path, data_dir, work)
+    show(msgspec.structs.asdict(done), as_json=as_json)
 
 
 def _preferences(provider: str | None, model: str | None) -> dict[str, Any]:

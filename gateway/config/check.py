@@ -2,12 +2,13 @@
 
 import ipaddress
 from collections.abc import Iterator, Mapping
-from decimal import Decimal
 
 from gateway.config.builtin import BUILTIN_PROVIDERS
+from gateway.config.check_context import check_context
+from gateway.config.check_limits import check_limits
+from gateway.config.check_prices import check_override, check_prices, discounted_provider
 from gateway.config.check_providers import check_providers
 from gateway.config.schema import Config
-from gateway.config.schema_models import ModelOverride, PriceOverride, Rates
 from gateway.config.schema_providers import ProviderConfig
 from gateway.config.urls import allow_rule_fault, store_url_fault
 from gateway.errors import ConfigError
@@ -22,6 +23,10 @@ def check(config: Config) -> list[ConfigError]:
         *_check_networks(config),
         *_check_orders(config),
         *_check_user_defaults(config),
+        *_check_discounts(config),
+        *check_prices(config.prices),
+        *check_context(config.context),
+        *check_limits(config.limits),
     ]
 
 
@@ -39,10 +44,14 @@ def _check_sources(config: Config) -> Iterator[ConfigError]:
         yield ConfigError("give only one of url, url_env and url_file", "store")
     if store.url is not None and (fault := store_url_fault(store.url)):
         yield ConfigError(fault, "store.url")
-    if keys.kek_file is not None and keys.kek_env is not None:
-        yield ConfigError("give only one of kek_file and kek_env", "keys")
+    if sum(bool(place) for place in (keys.kek_file, keys.kek_env, keys.kek_command)) > 1:
+        yield ConfigError("give only one of kek_file, kek_env and kek_command", "keys")
+    if keys.kek_command and not keys.kek_command[0].startswith("/"):
+        yield ConfigError("must begin with the absolute path of a program", "keys.kek_command")
     if keys.pepper_file is not None and keys.pepper_env is not None:
         yield ConfigError("give only one of pepper_file and pepper_env", "keys")
+    if keys.receipt_file is not None and keys.receipt_env is not None:
+        yield ConfigError("give only one of receipt_file and receipt_env", "keys")
 
 
 def _check_models(config: Config) -> Iterator[ConfigError]:
@@ -60,32 +69,14 @@ def _check_models(config: Config) -> Iterator[ConfigError]:
         if not is_enabled(provider, config.providers):
             yield _no_provider(provider, f"models.overrides.{provider}")
         for model, override in table.items():
-            yield from _check_override(override, f"models.overrides.{provider}.{model}")
+            yield from check_override(override, f"models.overrides.{provider}.{model}")
 
 
-def _check_override(override: ModelOverride, path: str) -> Iterator[ConfigError]:
-    price = override.price
-    if not isinstance(price, PriceOverride):
-        return
-    yield from _check_rates(price, f"{path}.price")
-    if _is_no_price(price.per_request):
-        yield ConfigError("must be a number of dollars, 0 or more", f"{path}.price.per_request")
-    for place, tier in enumerate(price.tiers):
-        yield from _check_rates(tier, f"{path}.price.tiers[{place}]")
-    starts = [tier.above for tier in price.tiers]
-    if starts != sorted(set(starts)):
-        yield ConfigError("tiers must ascend by 'above'", f"{path}.price.tiers")
-
-
-def _check_rates(rates: Rates, path: str) -> Iterator[ConfigError]:
-    for name in Rates.__struct_fields__:
-        value = getattr(rates, name)
-        if value is not None and _is_no_price(value):
-            yield ConfigError("must be a number of dollars, 0 or more", f"{path}.{name}")
-
-
-def _is_no_price(dollars: Decimal) -> bool:
-    return not dollars.is_finite() or not 0 <= dollars <= 1_000_000
+def _check_discounts(config: Config) -> Iterator[ConfigError]:
+    for name in config.prices.discounts:
+        provider = discounted_provider(name)
+        if "*" not in provider and not is_enabled(provider, config.providers):
+            yield _no_provider(provider, f"prices.discounts.{name}")
 
 
 def _check_networks(config: Config) -> Iterator[ConfigError]:

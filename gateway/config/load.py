@@ -89,7 +89,11 @@ def _with_line(fault: ConfigError, document: Document) -> ConfigError:
 
 def _check_keys(config: Config, variables: Mapping[str, str]) -> list[ConfigError]:
     keys = config.keys
-    named = (("kek_env", keys.kek_env), ("pepper_env", keys.pepper_env))
+    named = (
+        ("kek_env", keys.kek_env),
+        ("pepper_env", keys.pepper_env),
+        ("receipt_env", keys.receipt_env),
+    )
     return [
         ConfigError(f"variable {variable} is not set", f"keys.{name}")
         for name, variable in named

@@ -9,10 +9,12 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from gateway.config.schema_context import ContextConfig
+from gateway.config.schema_limits import Limits
 from gateway.config.schema_models import ModelsConfig
+from gateway.config.schema_prices import PricesConfig
 from gateway.config.schema_providers import Positive, ProviderConfig, Timeouts
 from gateway.providers.fates import UnsupportedPolicy
-from gateway.types.account import Scope
 
 Port = Annotated[int, Meta(ge=0, le=65_535)]
 
@@ -33,20 +35,32 @@ class StoreConfig(Struct, frozen=True, forbid_unknown_fields=True):
     trust_cached_s: Annotated[float, Meta(ge=0, le=3_600)] = 60.0
     timeout_s: Annotated[float, Meta(gt=0, le=5)] = 0.25
 
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the gateway runs the store itself."""
+        return self.url is None and self.url_env is None and self.url_file is None
+
 
 class KeysConfig(Struct, frozen=True, forbid_unknown_fields=True):
-    """Where the secrets of the deployment are: the key-encrypting keys and the tokens' pepper."""
+    """Where the deployment's secrets are: key-encrypting keys, tokens' pepper, receipts' key."""
 
     kek_file: str | None = None
     kek_env: str | None = None
+    kek_command: tuple[str, ...] = ()
     pepper_file: str | None = None
     pepper_env: str | None = None
+    receipt_file: str | None = None
+    receipt_env: str | None = None
 
 
-class Limits(Struct, frozen=True, forbid_unknown_fields=True):
-    """What a request may be at most."""
+class LedgerConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """How long usage is kept: rows for each attempt, and the totals of each day.
 
-    max_body_bytes: Annotated[int, Meta(ge=1_024, le=1 << 30)] = 32 * 1024 * 1024
+    A day's totals outlive the spool segments they were added from, which are kept for 35 days.
+    """
+
+    keep_days: Annotated[int, Meta(ge=1, le=3_660)] = 35
+    keep_totals_days: Annotated[int, Meta(ge=40, le=3_660)] = 400
 
 
 class Retries(Struct, frozen=True, forbid_unknown_fields=True):
@@ -63,13 +77,6 @@ class Stream(Struct, frozen=True, forbid_unknown_fields=True):
 
     commit_after_s: Positive = 15.0
     keepalive_s: Positive = 15.0
-
-
-class ContextConfig(Struct, frozen=True, forbid_unknown_fields=True):
-    """The operator's word on personal context."""
-
-    default_scope: Scope = Scope.MINIMAL
-    ceiling: Scope = Scope.COMPREHENSIVE
 
 
 class EndpointsConfig(Struct, frozen=True, forbid_unknown_fields=True):
@@ -136,7 +143,9 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     keys: KeysConfig = KeysConfig()
     providers: Mapping[str, ProviderConfig] = {}
     models: ModelsConfig = ModelsConfig()
+    prices: PricesConfig = PricesConfig()
     limits: Limits = Limits()
+    ledger: LedgerConfig = LedgerConfig()
     retries: Retries = Retries()
     timeouts: Timeouts = Timeouts()
     stream: Stream = Stream()

@@ -29,6 +29,7 @@ class Rates(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     reasoning: Decimal | None = None
     audio_input: Decimal | None = None
     audio_output: Decimal | None = None
+    audio_cache_read: Decimal | None = None
 
 
 class TierOverride(Rates, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from hashlib import sha256
 from types import MappingProxyType
+from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import Struct
@@ -15,13 +16,20 @@ from msgspec.structs import replace
 
 from gateway.catalogue.lookup import Catalogue
 from gateway.config.builtin import BUILTIN_PROVIDERS, label_of
+from gateway.config.kinds import compile_kinds
 from gateway.config.overrides import apply_override, find_override
+from gateway.config.pricing import (
+    agreed_price,
+    discounted_price,
+    own_endpoint_price,
+    price_or_ceiling,
+)
 from gateway.config.schema import Config
-from gateway.config.schema_models import AliasTarget
+from gateway.config.schema_models import AliasTarget, ModelOverride
 from gateway.config.schema_providers import PlatformKeyFor, ProviderConfig, Timeouts
 from gateway.config.secrets import Secrets
 from gateway.types.account import Scope
-from gateway.types.models import ModelInfo
+from gateway.types.models import ModelInfo, ModelPrice
 from gateway.types.secret import Secret
 
 _CACHED_NAMES = 4096  # model names come from clients
@@ -61,6 +69,9 @@ class Snapshot:
         self.aliases: Mapping[str, tuple[AliasTarget, ...]] = MappingProxyType(
             dict(config.models.aliases)
         )
+        self.kinds = compile_kinds(config)
+        self.zone = ZoneInfo(config.limits.timezone)
+        self.own_endpoint_price = own_endpoint_price(config.prices)
         self.catalogue = catalogue
         self._model = lru_cache(maxsize=_CACHED_NAMES)(self._describe)
         self._elsewhere = lru_cache(maxsize=_CACHED_NAMES)(self._lists_elsewhere)
@@ -68,6 +79,11 @@ class Snapshot:
     def model(self, provider: str, model: str) -> ModelInfo:
         """Return what is known of a model at a provider; `known=False` where that is nothing."""
         return self._model(provider, model)
+
+    def sets_price(self, provider: str, model: str) -> bool:
+        """Whether the config itself gives a model's price."""
+        override = find_override(self.config.models.overrides.get(provider, {}), model)
+        return override is not None and override.price is not None
 
     def lists(self, provider: str, model: str) -> bool:
         """Whether the catalogue or the operator names this model at a configured provider."""
@@ -99,7 +115,15 @@ class Snapshot:
         if model in table and not info.known:
             info = replace(info, known=True)
         override = find_override(table, model)
-        return info if override is None else apply_override(info, override)
+        price = self._price(info, model, override)
+        return replace(info if override is None else apply_override(info, override), price=price)
+
+    def _price(self, info: ModelInfo, model: str, override: ModelOverride | None) -> ModelPrice:
+        prices = self.config.prices
+        if override is not None and override.price is not None:
+            return agreed_price(override.price)
+        price = discounted_price(info.price, prices.discounts, info.provider, model)
+        return price_or_ceiling(price, prices)
 
     def _lists_elsewhere(self, provider: str, model: str) -> bool:
         return any(self.lists(other, model) for other in self.providers if other != provider)

@@ -1,107 +1,146 @@
-"""Renders the context block and puts it into the conversation. Pure and byte-stable.
+"""Renders the context block. Pure and byte-stable.
 
 The block stays the same, byte for byte, until a record changes or the date turns, so that a
-provider's prompt cache keeps its worth. Its marker is an HMAC over its body under the user's own
-key: stable while the body is, and text stored by anybody cannot forge it.
+provider's prompt cache keeps its worth: records are put in order here, whatever order they come in.
+Its marker is an HMAC over its body under the user's own key: stable while the body is, and text
+stored by anybody cannot forge it. How it looks is in `layout.py` and `lines.py`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
+from itertools import groupby
+from operator import itemgetter
+from types import MappingProxyType
+from typing import Any, Final
 
 from msgspec import Struct
-from msgspec.structs import replace
 
-from gateway.context.profile import Profile
-from gateway.types.account import Scope
-from gateway.types.chat import ChatRequest, Message, Role, leading_system_count
-from gateway.types.usage import estimate_tokens
-
-_INTRODUCTION = (
-    "What the user allows you to know about them. Use it where it helps; do not recite it."
+from gateway.context import layout
+from gateway.context.budget import Fit, Line
+from gateway.context.lines import (
+    DATE,
+    PROFILE,
+    inline,
+    is_inline,
+    line_of,
+    profile_lines,
+    text_line,
+    time_field,
 )
-_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_MONTHS = (
-    "January", "February", "March", "April", "May", "June", "July",
-    "August", "September", "October", "November", "December",
-)  # fmt: skip
+from gateway.context.profile import profile_of
+from gateway.context.select import Selection, Shown
+from gateway.types.account import Scope
+from gateway.types.context import Kind, Record
 
-
-class Records(Struct, frozen=True):
-    """A user's opened records, in memory for one request. `today` is in the user's time zone."""
-
-    profile: Profile | None
-    today: date
-    timezone: str
+_NONE: Final[Mapping[str, int]] = MappingProxyType({})
+_FIRST: Final = itemgetter(0)
 
 
 class Block(Struct, frozen=True):
-    """A rendered block, and the receipt of what it holds."""
+    """A rendered block, and the receipt of what it holds.
+
+    `kinds` are the tokens of each kind that is in it, `tokens` those of the whole with its frame;
+    `dropped` counts the records of each kind that were left out for the budget.
+    """
 
     text: str
     scope: Scope
-    kinds: tuple[str, ...]
-    tokens: int
+    kinds: Mapping[str, int] = _NONE
+    tokens: int = 0
+    dropped: Mapping[str, int] = _NONE
+
+    def __repr__(self) -> str:
+        return f"Block({self.receipt()})"
 
     def receipt(self) -> str:
         """Return the value of the `x-gateway-context` header."""
-        if not self.kinds:
-            return f"{self.scope.value}; tokens=0"
-        return f"{self.scope.value}; tokens={self.tokens}; kinds={','.join(self.kinds)}"
+        parts = [self.scope.value, f"tokens={self.tokens}"]
+        if self.kinds:
+            parts.append(f"kinds={','.join(self.kinds)}")
+        if self.dropped:
+            left_out = (f"{kind}:{count}" for kind, count in self.dropped.items())
+            parts.append(f"dropped={','.join(left_out)}")
+        return "; ".join(parts)
 
 
-NO_CONTEXT = Block("", Scope.NONE, (), 0)
+NO_CONTEXT: Final = Block("", Scope.NONE)
+
+
+class Opened(Struct, frozen=True):
+    """What a block is made of: the opened records of each kind, and what day it is where.
+
+    `today` is the user's, in `timezone`.
+    """
+
+    records: Mapping[str, Sequence[Record]]
+    today: date
+    timezone: str
+
+    def __repr__(self) -> str:
+        return f"Opened({ {kind: len(found) for kind, found in self.records.items()} })"
 
 
 def render(
-    records: Records, scope: Scope, include: Mapping[str, bool], mark: Callable[[bytes], str]
+    selection: Selection, fit: Fit[Any], opened: Opened, mark: Callable[[bytes], str]
 ) -> Block:
-    """Render what `scope` includes, less the kinds that `include` switches off.
+    """Render what there was room for: `opened` holds the records of `fit`, and may hold more kinds.
 
     `mark` returns the 16 hex digits of the marker for a body.
     """
-    if scope is Scope.NONE:
-        return NO_CONTEXT
-    sections = {"profile": _profile(records.profile), "date": _date(records)}
-    shown = {kind: text for kind, text in sections.items() if text and include.get(kind, True)}
-    if not shown:
-        return replace(NO_CONTEXT, scope=scope)
-    body = "\n".join((_INTRODUCTION, *shown.values()))
+    sections = {
+        name: "\n".join(lines)
+        for name, shown in selection.shown.items()
+        if name in fit.tokens and (lines := list(_section(shown, fit.lines.get(name, ()), opened)))
+    }
+    if not sections:
+        return Block("", selection.scope, dropped=fit.dropped)
+    introduction = [layout.INTRODUCTION, *([layout.LEFT_OUT] if fit.dropped else ())]
+    body = "\n".join((*introduction, *sections.values()))
     marker = mark(body.encode())
-    text = f"<user_context {marker}>\n{body}\n</user_context {marker}>"
-    return Block(text, scope, tuple(shown), estimate_tokens(len(text.encode())))
+    kinds = {name: fit.tokens[name] for name in sections}
+    tokens = layout.frame_tokens(marker) + sum(kinds.values())
+    if fit.dropped:
+        tokens += layout.LEFT_OUT_TOKENS
+    return Block(layout.frame(marker, body), selection.scope, kinds, tokens, fit.dropped)
 
 
-def inject(chat: ChatRequest, block: Block) -> ChatRequest:
-    """Put the block behind the client's leading system messages, whose bytes stay as they were."""
-    if not block.text:
-        return chat
-    place = leading_system_count(chat.messages)
-    # The role of the client's own system messages: a model takes `system` or `developer`.
-    role = chat.messages[place - 1].role if place else Role.SYSTEM
-    message = Message(role=role, content=block.text)
-    return replace(chat, messages=(*chat.messages[:place], message, *chat.messages[place:]))
+def _section(shown: Shown, lines: Sequence[Line], opened: Opened) -> Iterator[str]:
+    """Return a kind's heading and what stands under it; nothing where there is nothing."""
+    kind = shown.kind
+    if kind.name == DATE:
+        yield layout.date_line(opened.today, opened.timezone)
+        return
+    records = opened.records.get(kind.name, ())
+    below: Iterator[str]
+    if kind.name == PROFILE:
+        below = filter(None, (profile_lines(profile_of(record)) for record in records))
+    elif kind.dated:
+        below = _days(kind, records, lines)
+    else:
+        written = sorted(line_of(kind, record) for record in records)
+        below = iter((*written, *(text_line(line.text) for line in lines)))
+    first = next(below, None)
+    if first is not None:
+        yield layout.heading(kind, shown.window)
+        yield first
+        yield from below
 
 
-def _profile(profile: Profile | None) -> str:
-    if profile is None:
-        return ""
-    known = {"Name": profile.name, "Time zone": profile.timezone, "Locale": profile.locale}
-    lines = [f"{label}: {_indent(value)}" for label, value in known.items() if value]
-    lines += [f"{name}: {_indent(_plain(value))}" for name, value in profile.fields.items()]
-    return "\n".join(lines)
-
-
-def _date(records: Records) -> str:
-    today = records.today
-    day = f"{_DAYS[today.weekday()]}, {today.day} {_MONTHS[today.month - 1]} {today.year}"
-    return f"Today: {day} ({records.timezone})"
-
-
-def _plain(value: str | float | bool) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return str(value)
-
-
-def _indent(text: str) -> str:
-    return text.replace("\n", "\n  ")
+def _days(kind: Kind, records: Iterable[Record], lines: Iterable[Line]) -> Iterator[str]:
+    """Write the records under their days, the earliest first: by their time, then by their text."""
+    time = time_field(kind)
+    told = [
+        (record.day, record.fields.get(time, "") if time else "", line_of(kind, record))
+        for record in records
+        if record.day is not None
+    ]
+    told += [(date.fromordinal(line.day), "", text_line(line.text)) for line in lines]
+    told.sort()
+    for day, of_day in groupby(told, _FIRST):
+        header = layout.day_header(kind, day)
+        texts = [text for _, _, text in of_day]
+        if is_inline(kind):
+            yield inline(header, texts)
+        else:
+            yield header
+            yield from texts

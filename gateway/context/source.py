@@ -1,80 +1,205 @@
-"""Reads and writes a user's sealed records, and opens them just in time for one request."""
+"""A user's context records: written, read back, and opened just in time for one request."""
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Final
 
-import msgspec
+from msgspec import Struct
 
-from gateway.context.profile import Profile, is_timezone, public_profile
-from gateway.context.render import Block, Records, render
-from gateway.store import names
-from gateway.store.base import Script, Store
-from gateway.types.account import Scope
-from gateway.types.json import JsonObject
-from gateway.vault.vault import DataKeys, Vault
-
-_KIND = "profile"
-RECORD_TYPE = "context"
-
-# KEYS: the kind's records, the user. ARGV: record id, sealed record ("" deletes it).
-# A user that does not exist (any more) gets no record: nothing may outlive its owner.
-WRITE = Script(
-    "context_write",
-    """
-    if redis.call('EXISTS', KEYS[2]) == 0 then return 0 end
-    if ARGV[2] == '' then redis.call('HDEL', KEYS[1], ARGV[1])
-    else redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) end
-    redis.call('HINCRBY', KEYS[2], 'epoch', 1)
-    return 1
-    """,
+from gateway.context.scripts import DELETE_RECORD, FETCH_RECORDS, PAGE_RECORDS, READ_RECORDS
+from gateway.context.sealed import (
+    Sealed,
+    Window,
+    bounds_of,
+    field_of,
+    place_of,
+    read_cursor,
+    read_index,
+    read_sealed,
+    read_stored,
+    write_cursor,
 )
+from gateway.context.writing import (
+    Draft,
+    OnRead,
+    RecordWriter,
+    Written,
+    data_keys_of,
+    ready,
+)
+from gateway.store import names
+from gateway.store.base import Store
+from gateway.types.context import Kind, Record
+from gateway.vault.vault import DataKeys, RecordType, Vault
+
+MOST_FETCHED: Final = 4_000
+MOST_FETCHED_BYTES: Final = 2 << 20
+"""What a request reads of one kind, the newest first: far more than any budget has room for, and
+little enough that one user's records cannot hold up the store for the others."""
+
+_PAGE_BYTES: Final = 1 << 20
+_SHOWN: Final = 16  # hex digits of a mark
+
+
+class Fetched(Struct, frozen=True):
+    """The sealed records of one request, oldest first, and the data keys they were read with.
+
+    `keys` are of the same moment as the records: they open them also while keys are replaced.
+    `left_out` counts, by kind, older records of the window that were not read for their number.
+    """
+
+    keys: DataKeys
+    sealed: Mapping[str, tuple[Sealed, ...]]
+    left_out: Mapping[str, int]
+
+    def __repr__(self) -> str:
+        return f"Fetched({ {kind: len(found) for kind, found in self.sealed.items()} })"
+
+
+class Page(Struct, frozen=True):
+    """Some records of a list; `next_cursor` is None at its end."""
+
+    records: list[Record]
+    next_cursor: str | None
+
+    def __repr__(self) -> str:
+        return f"Page({len(self.records)} records)"
 
 
 class ContextSource:
-    """A user's context records in the store."""
+    """The context records of all users. `name_key` makes the names they are stored under."""
 
-    def __init__(self, store: Store, vault: Vault) -> None:
+    def __init__(
+        self, store: Store, vault: Vault, name_key: bytes, on_read: OnRead = ready
+    ) -> None:
+        """`on_read` is called with data keys just read, before they are used: `vault/keeper.py`."""
         self._store = store
         self._vault = vault
+        self._name_key = name_key
+        self._on_read = on_read
+        self._writer = RecordWriter(store, vault, name_key, on_read)
 
-    async def write_profile(self, keys: DataKeys, profile: Profile | None) -> None:
-        """Seal and store the profile, or delete it. Raises StoreAway."""
-        sealed: bytes | str = ""
-        if profile is not None:
-            plain = msgspec.json.encode(profile)
-            sealed = self._vault.seal(keys, RECORD_TYPE, f"{_KIND}/{_KIND}", plain)
-        record_keys = (names.context(keys.user_id, _KIND), names.user(keys.user_id))
-        await self._store.script(WRITE, record_keys, (_KIND, sealed))
+    async def put(
+        self, keys: DataKeys, kind: Kind, drafts: Sequence[Draft], today: date
+    ) -> Written:
+        """Write records, new ones and in the place of those with their ids: see `RecordWriter`."""
+        return await self._writer.write(keys, kind, drafts, today)
 
-    async def read_profile(self, keys: DataKeys) -> Profile | None:
-        """Open the profile. Raises StoreAway, RecordIntegrity."""
-        sealed = await self._store.run("HGET", names.context(keys.user_id, _KIND), _KIND)
-        if sealed is None:
-            return None
-        plain = self._vault.open(keys, RECORD_TYPE, f"{_KIND}/{_KIND}", sealed)
-        return msgspec.json.decode(plain, type=Profile)
+    async def delete(self, user_id: str, kind: str, record_id: str) -> bool:
+        """Delete a record, readable or not; False if there was none. Raises StoreAway."""
+        field = field_of(self._name_key, user_id, kind, record_id)
+        keys = [names.context(user_id, kind), names.context_days(user_id, kind)]
+        return bool(await self._store.script(DELETE_RECORD, keys, [field]))
 
-    async def load(self, keys: DataKeys, *, now: float, timezone: str) -> Records:
-        """Open everything the deepest scope may need. `timezone` is the user's preference."""
-        profile = await self.read_profile(keys)
-        zone = profile.timezone if profile and profile.timezone else timezone
-        zone = zone if is_timezone(zone) else "UTC"
-        today = datetime.fromtimestamp(now, UTC).astimezone(ZoneInfo(zone)).date()
-        return Records(profile, today, zone)
+    async def get(
+        self, user_id: str, kind: str, record_id: str, oldest: date | None = None
+    ) -> Record | None:
+        """Open a record by its id, None if there is none, or none as young as `oldest`.
 
-    def render(
-        self, keys: DataKeys, records: Records, scope: Scope, include: Mapping[str, bool]
-    ) -> Block:
-        """Render the block that a provider with this scope may see."""
-        return render(
-            records,
-            scope,
-            include,
-            lambda body: self._vault.mac(keys, RECORD_TYPE, body).hex()[:16],
+        Raises StoreAway, RecordIntegrity.
+        """
+        field = field_of(self._name_key, user_id, kind, record_id)
+        flat, (value,) = await self._store.script(
+            READ_RECORDS, [names.user_deks(user_id), names.context(user_id, kind)], [field]
         )
+        if value is None:
+            return None
+        sealed = read_sealed(field.encode(), value)
+        record = self.open(await self._keys_of(user_id, flat), kind, [sealed])[0]
+        if oldest is not None and record.day is not None and record.day < oldest:
+            return None
+        return record
 
-    async def show_profile(self, keys: DataKeys) -> JsonObject | None:
-        """Return the profile as its owner wrote it."""
-        profile = await self.read_profile(keys)
-        return None if profile is None else public_profile(profile)
+    async def page(  # what a list can be asked for
+        self,
+        user_id: str,
+        kind: str,
+        window: Window = None,
+        *,
+        limit: int,
+        cursor: str | None = None,
+        newest_first: bool = True,
+    ) -> Page:
+        """Open some records of a kind in the order of their days.
+
+        A page ends early where its records are large. Those of one day, and of kinds not in time,
+        are in an order of no meaning that stays. A record written or deleted meanwhile makes no
+        other appear twice or not at all. Raises InvalidRequest for a cursor that is none of ours,
+        StoreAway, RecordIntegrity.
+        """
+        after = ("", "") if cursor is None else read_cursor(cursor)
+        first, last = bounds_of(window)
+        order = "newest" if newest_first else "oldest"
+        flat, more, fields, values = await self._store.script(
+            PAGE_RECORDS,
+            [
+                names.user_deks(user_id),
+                names.context(user_id, kind),
+                names.context_days(user_id, kind),
+            ],
+            [order, first, last, limit, _PAGE_BYTES, *after],
+        )
+        found = read_index(fields, values, first, last, newest_first=newest_first)
+        records = self.open(await self._keys_of(user_id, flat), kind, found)
+        return Page(records, write_cursor(found[-1]) if more and found else None)
+
+    async def fetch(self, user_id: str, windows: Mapping[str, Window]) -> Fetched:
+        """Read what a request may need of each kind, sealed, in one round trip.
+
+        The windows are within what is kept (`keeping.py`). Raises StoreAway; RecordIntegrity where
+        the index and the records disagree.
+        """
+        bounds = {kind: bounds_of(window) for kind, window in windows.items()}
+        keys = [names.user_deks(user_id)]
+        arguments = [MOST_FETCHED, MOST_FETCHED_BYTES]
+        for kind, (first, last) in bounds.items():
+            keys += (names.context(user_id, kind), names.context_days(user_id, kind))
+            arguments += (first, last)
+        flat, *replies = await self._store.script(FETCH_RECORDS, keys, arguments)
+        sealed: dict[str, tuple[Sealed, ...]] = {}
+        left_out: dict[str, int] = {}
+        for (kind, (first, last)), (count, fields, values) in zip(
+            bounds.items(), replies, strict=True
+        ):
+            found = read_index(fields, values, first, last, newest_first=True)
+            found.reverse()
+            sealed[kind] = tuple(found)
+            if count > len(found):
+                left_out[kind] = count - len(found)
+        return Fetched(await self._keys_of(user_id, flat), sealed, left_out)
+
+    def open(self, keys: DataKeys, kind: str, sealed: Sequence[Sealed]) -> list[Record]:
+        """Open records of one kind, in order. Raises RecordIntegrity if one of them does not."""
+        return self.open_all(keys, {kind: sealed})[kind]
+
+    def open_all(
+        self, keys: DataKeys, sealed: Mapping[str, Sequence[Sealed]]
+    ) -> dict[str, list[Record]]:
+        """Open records of several kinds, unwrapping the user's data key once for all of them.
+
+        Raises RecordIntegrity if one of them is not as it was written for this user, kind and id.
+        """
+        pairs = [
+            (place_of(kind, each.field), each.body)
+            for kind, found in sealed.items()
+            for each in found
+        ]
+        if not pairs:
+            return {kind: [] for kind in sealed}
+        plains = iter(self._vault.open_many(keys, RecordType.CONTEXT, pairs))
+        return {
+            kind: [read_stored(each, plain) for each, plain in zip(found, plains, strict=False)]
+            for kind, found in sealed.items()
+        }
+
+    def mark(self, keys: DataKeys, body: bytes) -> str:
+        """Return the mark of a block: 16 hex digits that only this user's key makes of this body.
+
+        It changes when the data key is replaced. Raises RecordIntegrity.
+        """
+        return self._vault.mac(keys, RecordType.CONTEXT, body).hex()[:_SHOWN]
+
+    async def _keys_of(self, user_id: str, flat: Sequence[bytes]) -> DataKeys:
+        keys = data_keys_of(user_id, flat)
+        await self._on_read(keys)
+        return keys

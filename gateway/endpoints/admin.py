@@ -62,11 +62,10 @@ async def change_user(services: Services, request: IncomingRequest, admin: Admin
 
 
 async def remove_user(services: Services, request: IncomingRequest, admin: Admin) -> Reply:
-    """Remove a user and everything of theirs."""
+    """Erase a user; of one who is erased already, return the receipt as it stands by now."""
     user_id = request.path_params["user_id"]
-    await services.users.remove(user_id)
-    await _note(services, request, admin, "user.remove", user_id)
-    return json_reply({"id": user_id, "deleted": True})
+    receipt = await services.privacy.erasure.erase(user_id, admin.token.id, request.peer)
+    return json_reply(services.privacy.signer.sign(receipt), 202)
 
 
 async def list_user_tokens(services: Services, request: IncomingRequest, admin: Admin) -> Reply:  # noqa: ARG001
@@ -90,6 +89,14 @@ async def revoke_user_token(services: Services, request: IncomingRequest, admin:
     await services.tokens.revoke(user_id, token_id)
     await _note(services, request, admin, "token.revoke", f"{user_id}/{token_id}")
     return json_reply({"id": token_id, "revoked": True})
+
+
+async def rotate_dek(services: Services, request: IncomingRequest, admin: Admin) -> Reply:
+    """Give a user a new data key, and seal everything of theirs under it."""
+    user_id = request.path_params["user_id"]
+    done = await services.deks.rotate(user_id)
+    await _note(services, request, admin, "user.rotate_dek", user_id)
+    return json_reply(msgspec.to_builtins(done))
 
 
 async def read_audit(services: Services, request: IncomingRequest, admin: Admin) -> Reply:  # noqa: ARG001

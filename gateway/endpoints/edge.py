@@ -77,6 +77,7 @@ class _HttpExchange:
     def __init__(self, services: Services, scope: Scope, receive: Receive, send: Send) -> None:
         self.route = "unknown"
         self.ended = False
+        self.is_event_stream = False
         self.status = 0
         self.summary: dict[str, Any] = {}
         self._services = services
@@ -133,6 +134,7 @@ class _HttpExchange:
 
     async def start(self, status: int, headers: Mapping[str, str]) -> None:
         """Send the response head (the pipeline's downstream)."""
+        self.is_event_stream = headers.get("content-type", "").startswith("text/event-stream")
         await send_head(self.send, status, headers)
 
     async def write(self, data: bytes, *, more: bool) -> None:

@@ -28,12 +28,6 @@ async def change(services: Services, request: IncomingRequest, caller: Caller) -
     return json_reply(public_user(record))
 
 
-async def erase(services: Services, request: IncomingRequest, caller: Caller) -> Reply:  # noqa: ARG001
-    """Erase the account: its data keys first, so that nothing sealed opens any more."""
-    await services.users.remove(caller.user_id)
-    return json_reply({"id": caller.user_id, "deleted": True})
-
-
 async def list_tokens(services: Services, request: IncomingRequest, caller: Caller) -> Reply:  # noqa: ARG001
     """Return the user's tokens, also those that an admin minted; never the tokens themselves."""
     tokens = await services.tokens.list_tokens(caller.user_id)

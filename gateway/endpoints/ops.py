@@ -1,11 +1,11 @@
 """Health, readiness and metrics: for the machines that watch."""
 
-from gateway import metrics
+import asyncio
+
+from gateway.endpoints.exposition import render
 from gateway.endpoints.replies import Reply, json_reply
 from gateway.endpoints.requests import IncomingRequest
 from gateway.endpoints.services import Services
-
-_METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 async def healthz(services: Services, request: IncomingRequest) -> Reply:  # noqa: ARG001
@@ -24,6 +24,9 @@ async def readyz(services: Services, request: IncomingRequest) -> Reply:  # noqa
     return json_reply({"status": "not ready" if reasons else "ready", "waiting": reasons}, status)
 
 
-async def scrape(services: Services, request: IncomingRequest) -> Reply:  # noqa: ARG001
-    """Return the metrics of all workers."""
-    return Reply(200, metrics.render(), {"content-type": _METRICS_TYPE})
+async def scrape(services: Services, request: IncomingRequest) -> Reply:
+    """Return the metrics of all workers, as OpenMetrics or as Prometheus text."""
+    accept = request.headers.get("accept", "")
+    # In a thread: merging thousands of series would hold up every stream.
+    body, content_type = await asyncio.to_thread(render, services.metrics_dir, accept)
+    return Reply(200, body, {"content-type": content_type, "vary": "accept"})

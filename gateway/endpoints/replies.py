@@ -34,6 +34,7 @@ def error_reply(error: GatewayError) -> Reply:
         "content-type": "application/json",
         "cache-control": "no-store",
         "x-gateway-error-origin": error.origin.value,
+        **error.headers,
     }
     if error.retry_after_s is not None:
         headers["retry-after"] = str(max(1, math.ceil(error.retry_after_s)))

@@ -70,6 +70,10 @@ class IncomingRequest:
             query[name] = value
         return query
 
+    def limit_body(self, max_bytes: int) -> None:
+        """Take no larger body than this; never a larger one than the operator allows."""
+        self._max_body = min(self._max_body, max_bytes)
+
     async def read_body(self) -> bytes:
         """Return the whole body.
 

@@ -1,22 +1,28 @@
 """What endpoints work with; built once per worker, by `app.py`."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 from msgspec import Struct
 
 from gateway.config.snapshot import Snapshots
+from gateway.context.counting import TokenCounter
 from gateway.context.source import ContextSource
 from gateway.identity.accounts import Accounts
 from gateway.identity.admin_tokens import AdminTokens
 from gateway.identity.audit import AuditLog
 from gateway.identity.key_settings import EndpointRules
+from gateway.identity.open_calls import OpenCalls
 from gateway.identity.provider_keys import ProviderKeys
 from gateway.identity.user_tokens import UserTokens
 from gateway.identity.users import Users
 from gateway.offers.asking import Asker
 from gateway.offers.lists import ModelLists
 from gateway.offers.probe_limit import ProbeLimit
+from gateway.privacy.desk import Privacy
 from gateway.pursuit import Services as ChatServices
+from gateway.rotation.dek import DekRotation
+from gateway.rotation.wear import WearWatch
 from gateway.store.base import Store
 from gateway.types.clock import Clock
 
@@ -33,10 +39,16 @@ class Services(Struct, frozen=True):
     tokens: UserTokens
     provider_keys: ProviderKeys
     context: ContextSource
+    token_counter: TokenCounter
     audit: AuditLog
+    privacy: Privacy
+    open_calls: OpenCalls
     asker: Asker
     model_lists: ModelLists
     probe_limit: ProbeLimit
+    deks: DekRotation
+    wear: WearWatch
+    metrics_dir: Path
     clock: Clock
     endpoint_rules: Callable[[], EndpointRules]
     new_request_id: Callable[[], str]

@@ -1,6 +1,19 @@
 """The table of routes; nothing else."""
 
-from gateway.endpoints import admin, chat, context, me, models, ops, probe, usage
+from gateway.endpoints import (
+    admin,
+    admin_usage,
+    chat,
+    context,
+    explain,
+    limits,
+    me,
+    models,
+    ops,
+    privacy,
+    probe,
+    usage,
+)
 from gateway.endpoints.routes import Route
 from gateway.types.account import Need
 
@@ -9,9 +22,13 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/v1/embeddings", Need.CHAT, chat.create_embeddings),
     Route("GET", "/v1/models", Need.CHAT, models.list_models),
     Route("GET", "/v1/models/{id:path}", Need.CHAT, models.show_model),
+    Route("POST", "/v1/explain", Need.CHAT, explain.explain),
     Route("GET", "/v1/me", Need.ACCOUNT, me.show),
     Route("PATCH", "/v1/me", Need.ACCOUNT, me.change),
-    Route("DELETE", "/v1/me", Need.ACCOUNT, me.erase),
+    Route("DELETE", "/v1/me", Need.ACCOUNT, privacy.erase_me),
+    Route("GET", "/v1/me/export", Need.ACCOUNT, privacy.export_me),
+    Route("GET", "/v1/me/disclosures", Need.ACCOUNT, privacy.list_disclosures),
+    Route("POST", "/v1/receipts/verify", Need.OPEN, privacy.verify_receipt),
     Route("GET", "/v1/me/tokens", Need.ACCOUNT, me.list_tokens),
     Route("POST", "/v1/me/tokens", Need.ACCOUNT, me.mint_token),
     Route("DELETE", "/v1/me/tokens/{token_id}", Need.ACCOUNT, me.revoke_token),
@@ -22,6 +39,12 @@ ROUTES: tuple[Route, ...] = (
     Route("PUT", "/v1/me/context/profile", Need.CONTEXT_WRITE, context.put_profile),
     Route("GET", "/v1/me/context/profile", Need.CONTEXT_READ, context.get_profile),
     Route("DELETE", "/v1/me/context/profile", Need.CONTEXT_WRITE, context.delete_profile),
+    Route("POST", "/v1/me/context/preview", Need.CONTEXT_READ, explain.preview),
+    Route("PUT", "/v1/me/context/{kind}/{id}", Need.CONTEXT_WRITE, context.put_record),
+    Route("GET", "/v1/me/context/{kind}/{id}", Need.CONTEXT_READ, context.get_record),
+    Route("DELETE", "/v1/me/context/{kind}/{id}", Need.CONTEXT_WRITE, context.delete_record),
+    Route("POST", "/v1/me/context/{kind}", Need.CONTEXT_WRITE, context.post_records),
+    Route("GET", "/v1/me/context/{kind}", Need.CONTEXT_READ, context.list_records),
     Route("GET", "/v1/me/usage", Need.CHAT, usage.read),
     Route("GET", "/admin/v1/users", Need.ADMIN, admin.list_users),
     Route("POST", "/admin/v1/users", Need.ADMIN, admin.create_user),
@@ -34,6 +57,10 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "DELETE", "/admin/v1/users/{user_id}/tokens/{token_id}", Need.ADMIN, admin.revoke_user_token
     ),
+    Route("GET", "/admin/v1/users/{user_id}/limits", Need.ADMIN, limits.show_limits),
+    Route("PUT", "/admin/v1/users/{user_id}/limits", Need.ADMIN, limits.put_limits),
+    Route("POST", "/admin/v1/users/{user_id}/rotate-dek", Need.ADMIN, admin.rotate_dek),
+    Route("GET", "/admin/v1/usage", Need.ADMIN, admin_usage.read),
     Route("GET", "/admin/v1/audit", Need.ADMIN, admin.read_audit),
     Route("GET", "/healthz", Need.OPEN, ops.healthz),
     Route("GET", "/readyz", Need.OPEN, ops.readyz),

@@ -1,75 +1,134 @@
 """`GET /v1/me/usage`: what a user's requests used and cost."""
 
-import re
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Any, Final
 
-from gateway.accounting.usage import (
-    GROUPS,
-    MOST_DAYS,
-    days_between,
-    read_request,
-    read_totals,
+from gateway.accounting import usage_csv
+from gateway.accounting.usage import GROUPS, Sums, read_request, read_sums
+from gateway.accounting.usage_rows import (
+    DEFAULT_PAGE,
+    LARGEST_PAGE,
+    WantedRows,
+    read_rows,
+    stream_rows,
 )
+from gateway.endpoints.calls import run_call
 from gateway.endpoints.replies import Reply, json_reply
-from gateway.endpoints.requests import IncomingRequest
+from gateway.endpoints.requests import ClientGone, IncomingRequest
 from gateway.endpoints.services import Services
-from gateway.errors import InvalidRequest, NotFound
+from gateway.endpoints.usage_query import UsageQuery, View, no_such_request, read_usage_query
 from gateway.identity.accounts import Caller
 
-_DEFAULT_DAYS = 30
-_REQUEST_ID = re.compile(r"req_[0-9a-zA-Z]{1,64}")
-_PARAMETERS = frozenset(("from", "to", "group_by", "request_id"))
+Answer = Reply | AsyncIterator[bytes]
+"""A finished answer, or the pieces of a CSV."""
+
+_LINES_AT_ONCE: Final = 200
+_DAY_S: Final = 86_400
+_CSV_HEADERS: Final = {
+    "content-type": "text/csv; charset=utf-8; header=present",
+    "cache-control": "no-store",
+    "content-disposition": 'attachment; filename="usage.csv"',
+}
 
 
-async def read(services: Services, request: IncomingRequest, caller: Caller) -> Reply:
-    """Return totals (`from`, `to`: UTC days, both included; `group_by`), or one request's rows."""
-    query = request.query
-    for name in query.keys() - _PARAMETERS:
-        raise InvalidRequest(
-            f"Unknown parameter. Known are: {', '.join(sorted(_PARAMETERS))}.", param=name
-        )
-    if "request_id" in query:
-        return await _one_request(services, caller, query["request_id"])
-    today = datetime.fromtimestamp(services.clock.now(), UTC).date()
-    last = _read_day(query, "to", today)
-    first = _read_day(query, "from", last - timedelta(days=_DEFAULT_DAYS - 1))
-    if first > last:
-        raise InvalidRequest("'from' lies after 'to'.", param="from")
-    if (last - first).days >= MOST_DAYS:
-        raise InvalidRequest(f"At most {MOST_DAYS} days at a time.", param="from")
-    groups = _read_groups(query.get("group_by", "day"))
-    days = days_between(first, last)
-    data = await read_totals(services.store, caller.user_id, days, groups)
-    shown = {"object": "list", "from": days[0], "to": days[-1], "group_by": groups, "data": data}
-    return json_reply(shown)
+async def read(services: Services, request: IncomingRequest, caller: Caller) -> Reply | None:
+    """Return totals (`from`, `to`, `group_by`), rows (`view=rows`), or one request's rows."""
+    asked = read_usage_query(request, GROUPS, most=LARGEST_PAGE)
+    answer = await answer_about(services, asked, caller.user_id)
+    if isinstance(answer, Reply):
+        return answer
+    await run_call(services.open_calls, request, caller, send_csv(request, answer))
+    return None
 
 
-async def _one_request(services: Services, caller: Caller, request_id: str) -> Reply:
-    rows = []
-    if _REQUEST_ID.fullmatch(request_id):
-        rows = await read_request(services.store, caller.user_id, request_id)
-    if not rows:
-        raise NotFound(
-            "No usage is booked under this request id. It is the `x-request-id` of an answer.",
-            param="request_id",
-        )
-    return json_reply({"object": "list", "request_id": request_id, "data": rows})
+async def answer_about(services: Services, asked: UsageQuery, user_id: str) -> Answer:
+    """Answer what is asked about one user. Raises NotFound, InvalidRequest, StoreAway."""
+    match asked.view:
+        case View.REQUEST:
+            rows = await read_request(services.store, user_id, asked.request_id)
+            if not rows:
+                raise no_such_request()
+            if asked.as_csv:
+                return csv_of_rows(_each(rows))
+            return json_reply({"object": "list", "request_id": asked.request_id, "data": rows})
+        case View.ROWS:
+            return await _rows(services, asked, user_id)
+        case _:
+            sums = await read_sums(services.store, user_id, asked.days, asked.group_by)
+            return answer_totals(asked, sums)
 
 
-def _read_day(query: dict[str, str], name: str, default: date) -> date:
-    if name not in query:
-        return default
-    try:
-        return date.fromisoformat(query[name])
-    except ValueError:
-        raise InvalidRequest("Write a day as YYYY-MM-DD.", param=name) from None
+def answer_totals(asked: UsageQuery, sums: Sums) -> Answer:
+    """Answer with totals."""
+    if asked.as_csv:
+        return csv_of_totals(asked.group_by, _each(sums.groups()))
+    return json_reply({**totals_head(asked), "data": sums.groups(), "total": sums.total()})
 
 
-def _read_groups(text: str) -> list[str]:
-    groups = text.split(",")
-    if not set(groups) <= set(GROUPS) or len(set(groups)) != len(groups):
-        raise InvalidRequest(
-            f"'group_by' is one or more of {', '.join(GROUPS)}, joined by commas.",
-            param="group_by",
-        )
-    return groups
+def totals_head(asked: UsageQuery) -> dict[str, Any]:
+    """Return what a list of totals says of itself."""
+    first, last = asked.days[0], asked.days[-1]
+    return {"object": "list", "from": first, "to": last, "group_by": asked.group_by}
+
+
+def csv_of_totals(
+    group_by: Sequence[str], totals: AsyncIterator[Mapping[str, Any]]
+) -> AsyncIterator[bytes]:
+    """Yield totals as CSV."""
+    return _csv(usage_csv.total_columns(group_by), totals, usage_csv.flat_total)
+
+
+def csv_of_rows(rows: AsyncIterator[Mapping[str, Any]]) -> AsyncIterator[bytes]:
+    """Yield rows as CSV."""
+    return _csv(usage_csv.ROW_COLUMNS, rows, usage_csv.flat_row)
+
+
+async def send_csv(
+    request: IncomingRequest,
+    pieces: AsyncIterator[bytes],
+    is_gone: Callable[[], bool] = lambda: False,
+) -> None:
+    """Send a CSV while it is made. Raises ClientGone, and StoreAway before anything is sent.
+
+    A fault after that leaves the answer without its end, which a client sees.
+    """
+    first = await anext(pieces)
+    downstream = request.downstream
+    await downstream.start(200, _CSV_HEADERS)
+    await downstream.write(first, more=True)
+    async for piece in pieces:
+        if is_gone():
+            raise ClientGone
+        await downstream.write(piece, more=True)
+    await downstream.write(b"", more=False)
+
+
+async def _rows(services: Services, asked: UsageQuery, user_id: str) -> Answer:
+    keep_s = services.snapshots.current.config.ledger.keep_days * _DAY_S
+    wanted = WantedRows(user_id, services.clock.now() - keep_s, asked.span)
+    if asked.as_csv:
+        return csv_of_rows(stream_rows(services.store, wanted))
+    page = await read_rows(
+        services.store, wanted, limit=asked.limit or DEFAULT_PAGE, cursor=asked.cursor
+    )
+    return json_reply({"object": "list", "data": page.rows, "next_cursor": page.next_cursor})
+
+
+async def _csv(
+    columns: Sequence[str],
+    items: AsyncIterator[Mapping[str, Any]],
+    flat: Callable[[Mapping[str, Any]], dict[str, Any]],
+) -> AsyncIterator[bytes]:
+    held = []
+    text = usage_csv.head_line(columns)
+    async for item in items:
+        held.append(flat(item))
+        if len(held) == _LINES_AT_ONCE:
+            yield (text + usage_csv.lines(columns, held)).encode()
+            text, held = "", []
+    yield (text + usage_csv.lines(columns, held)).encode()
+
+
+async def _each(items: Sequence[Mapping[str, Any]]) -> AsyncIterator[Mapping[str, Any]]:
+    for item in items:
+        yield item

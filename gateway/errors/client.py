@@ -54,6 +54,7 @@ class GatewayError(Exception):
         self.code = code or type(self).code
         self.retry_after_s = retry_after_s  # names a wait: SDKs may retry after it
         self.extra = extra  # further members of the `error` object
+        self.headers: Mapping[str, str] = {}  # further headers of the answer
 
 
 class RequestError(GatewayError):
@@ -125,7 +126,7 @@ class Conflict(RequestError):
 
 
 class PayloadTooLarge(RequestError):
-    """The body is larger than `limits.max_body_bytes`."""
+    """The body, a record or a list of records is larger than the operator's limit for it."""
 
     status = 413
     code = "request_too_large"
@@ -151,6 +152,12 @@ class ModelNotAllowed(PolicyError):
     """An allow-list of the token or the operator does not name this model."""
 
     code = "model_not_allowed"
+
+
+class PriceUnknown(PolicyError):
+    """The operator refuses models whose price is not known (`prices.unknown: refuse`)."""
+
+    code = "price_unknown"
 
 
 class ContextNotAllowed(PolicyError):

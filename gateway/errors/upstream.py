@@ -29,6 +29,7 @@ class UpstreamError(Exception):
 
     `status` is the provider's HTTP status (None if there was none), `wait_s` the wait it asked
     for, `should_retry` its `x-should-retry`, `code` and `param` its own words for the client.
+    `sent` is False where nothing of the request can have left for the provider.
     """
 
     def __init__(  # noqa: PLR0913  # a record of facts, keyword-only
@@ -42,6 +43,7 @@ class UpstreamError(Exception):
         wait_s: float | None = None,
         should_retry: bool | None = None,
         extra: Mapping[str, object] | None = None,
+        sent: bool = True,
     ) -> None:
         super().__init__(failure.value)
         self.failure = failure
@@ -52,6 +54,7 @@ class UpstreamError(Exception):
         self.wait_s = wait_s
         self.should_retry = should_retry
         self.extra = extra
+        self.sent = sent
 
     def __repr__(self) -> str:
         return f"UpstreamError({self.failure.value}, status={self.status})"

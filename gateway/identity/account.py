@@ -10,6 +10,7 @@ from gateway.errors import RecordIntegrity
 from gateway.store import names
 from gateway.store.base import Command
 from gateway.types.account import AccountView, ProviderKeyInfo, TokenInfo, UserRecord
+from gateway.vault.codec import Kind, read_key_id
 from gateway.vault.vault import DataKeys, read_data_keys
 
 T = TypeVar("T")
@@ -83,6 +84,20 @@ def read_account(user_id: str, replies: Sequence[Sequence[bytes | None]]) -> Acc
     if account.record.id != user_id:
         raise RecordIntegrity(_NOT_READABLE)
     return account
+
+
+def is_whole(account: Account) -> bool:
+    """Whether every provider key has its data key: they are read one after the other.
+
+    A data key that was replaced between the two readings is missing here; read once more then.
+    """
+    numbers = account.data_keys.wrapped
+    try:
+        return all(
+            read_key_id(sealed, Kind.PROVIDER_KEY) in numbers for sealed in account.sealed.values()
+        )
+    except RecordIntegrity:  # reading again does not mend it; it is refused when it is opened
+        return True
 
 
 def read_fields(reply: Sequence[bytes | None]) -> dict[bytes, bytes]:

@@ -11,12 +11,13 @@ worker. While the store is away, accounts confirmed within `trust_cached_s` are 
 Whatever is wrong, the answer is the one constant `AuthenticationFailed`.
 """
 
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from msgspec import Struct
 
 from gateway.errors import AuthenticationFailed, NotFound, StoreAway
-from gateway.identity.account import Account, account_commands, read_account
+from gateway.identity.account import Account, account_commands, is_whole, read_account
 from gateway.identity.ids import is_user_id
 from gateway.identity.recent import Recent
 from gateway.identity.scripts import ADMISSION
@@ -25,7 +26,9 @@ from gateway.store import names
 from gateway.store.base import Store
 from gateway.types.account import TokenInfo
 from gateway.types.clock import Clock
+from gateway.vault.vault import DataKeys
 
+_MOST_READS: Final = 3
 _MOST_UNKNOWN: Final = 1024
 _UNKNOWN_S: Final = 5.0
 
@@ -56,10 +59,11 @@ class Accounts:
     """Authenticates users and holds their accounts in memory. One per worker.
 
     `trust_cached_s` is how long an account may be used without the store; the two bounds are
-    entries, not bytes (an account is a few kilobytes).
+    entries, not bytes (an account is a few kilobytes). `on_read` is awaited with the data keys of
+    every account that comes from the store.
     """
 
-    def __init__(  # what it works with, and its three bounds
+    def __init__(  # noqa: PLR0913  # what it works with, and its bounds, keyword-only
         self,
         store: Store,
         pepper: bytes,
@@ -68,6 +72,7 @@ class Accounts:
         trust_cached_s: float = 60.0,
         most_accounts: int = 5_000,
         most_tokens: int = 20_000,
+        on_read: Callable[[DataKeys], Awaitable[None]] | None = None,
     ) -> None:
         self._store = store
         self._pepper = pepper
@@ -76,6 +81,7 @@ class Accounts:
         self._held: Recent[str, _Held] = Recent(most_accounts)
         self._owners: Recent[str, _Owner] = Recent(most_tokens)
         self._unknown: Recent[str, float] = Recent(_MOST_UNKNOWN)
+        self._on_read = on_read
 
     async def authenticate(self, authorization: str | None) -> Caller:
         """Return the user of an `Authorization` header.
@@ -117,12 +123,33 @@ class Accounts:
         account = await self._at_epoch(caller.user_id, epoch, self._clock.monotonic())
         return self._judge(stored.digest, owner, account)
 
-    async def recheck(self, caller: Caller) -> Caller:
-        """Return the caller as of now; for streams that outlive a revocation.
+    def trust(self, caller: Caller) -> None:
+        """Let a caller pass whom memory knows well enough to serve without the store.
 
-        Raises AuthenticationFailed, StoreAway, RecordIntegrity.
+        Raises StoreAway for one whom the store has not confirmed within `trust_cached_s`.
         """
-        return await self.confirm(caller, await self.admit(caller.user_id))
+        held = self._held.get(caller.user_id)
+        if held is None or self._clock.monotonic() - held.confirmed > self._trust_cached_s:
+            raise StoreAway("The store is away.")
+
+    async def is_revoked(self, caller: Caller, epoch: int | None) -> bool:
+        """Whether a caller's token was revoked, or their user disabled or removed, as of `epoch`.
+
+        A token that has merely expired is none of these: what it began may end. Raises StoreAway,
+        RecordIntegrity.
+        """
+        try:
+            account = await self._at_epoch(caller.user_id, epoch, self._clock.monotonic())
+        except AuthenticationFailed:
+            return True
+        if account.record.disabled:
+            return True
+        is_there = account.tokens.get(caller.token.id) == caller.account.tokens.get(caller.token.id)
+        return not is_there and not is_expired(caller.token, self._clock.now())
+
+    def forget(self, user_id: str) -> None:
+        """Drop what is held of a user; they are read again when they come."""
+        self._held.drop(user_id)
 
     async def admit(self, user_id: str) -> int | None:
         """Return the user's epoch, None if there is no such user. Raises StoreAway."""
@@ -173,6 +200,16 @@ class Accounts:
         return account
 
     async def _read(self, user_id: str) -> Account | None:
+        account = await self._read_once(user_id)
+        for _ in range(_MOST_READS - 1):
+            if account is None or is_whole(account):
+                break
+            account = await self._read_once(user_id)
+        if account is not None and self._on_read is not None:
+            await self._on_read(account.data_keys)
+        return account
+
+    async def _read_once(self, user_id: str) -> Account | None:
         return read_account(user_id, await self._store.run_many(account_commands(user_id)))
 
     def _judge(self, hashed: str, owner: _Owner, account: Account) -> Caller:

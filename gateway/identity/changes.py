@@ -13,6 +13,7 @@ from gateway.errors import InvalidRequest
 from gateway.identity.preferences import patch_preferences
 from gateway.identity.reading import check_size, check_text
 from gateway.types.account import Scope, UserRecord
+from gateway.types.limits import LimitSet, faults_of
 
 _LONGEST_NAME: Final = 200
 _LONGEST_EXTERNAL_ID: Final = 200
@@ -42,10 +43,20 @@ class OwnChange(Struct, frozen=True, forbid_unknown_fields=True):
     preferences: dict[str, Any]
 
 
+class LimitChange(Struct, frozen=True, forbid_unknown_fields=True):
+    """The limits that an admin gives a user, in place of all those they had."""
+
+    limits: LimitSet
+
+
 def apply_change(
-    record: UserRecord, change: UserChange | OwnChange, known_providers: Collection[str]
+    record: UserRecord,
+    change: UserChange | OwnChange | LimitChange,
+    known_providers: Collection[str],
 ) -> UserRecord:
     """Return the record with the change applied. Raises InvalidRequest with the member as `param`."""
+    if isinstance(change, LimitChange):
+        return msgspec.structs.replace(record, limits=check_limits(change.limits))
     fields = {
         name: value
         for name in ("name", "disabled", "platform_keys", "scope_ceiling", "metadata")
@@ -60,6 +71,13 @@ def apply_change(
             record.preferences, change.preferences, known_providers
         )
     return msgspec.structs.replace(record, **fields)
+
+
+def check_limits(limits: LimitSet, prefix: str = "") -> LimitSet:
+    """Return limits that may be stored. Raises InvalidRequest."""
+    for name, fault in faults_of(limits):
+        raise InvalidRequest(f"{fault[0].upper()}{fault[1:]}.", param=f"{prefix}{name}")
+    return limits
 
 
 def check_external_id(external_id: str) -> str:

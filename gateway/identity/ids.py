@@ -4,12 +4,19 @@ import re
 from collections.abc import Callable
 from typing import Final
 
+from gateway.types.clock import Clock
+
 RandomBytes = Callable[[int], bytes]
 
 _ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _ID_BYTES: Final = 16
 _ID_WIDTH: Final = 22  # 62**22 > 2**128
 _USER_ID: Final = re.compile(r"u_[0-9A-Za-z]{22}")
+
+
+def request_ids(clock: Clock, random_bytes: RandomBytes) -> Callable[[], str]:
+    """Return a maker of request ids: `req_`, 12 hex digits of milliseconds, 20 of chance."""
+    return lambda: f"req_{int(clock.now() * 1000):012x}{random_bytes(10).hex()}"
 
 
 def base62(number: int, width: int) -> str:

@@ -10,7 +10,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from gateway.config.snapshot import ProviderEntry
+from gateway.config.snapshot import ProviderEntry, Snapshot
 from gateway.errors import InvalidRequest
 from gateway.upstream.addresses import AllowRule
 from gateway.upstream.guard import check_endpoint
@@ -50,6 +50,18 @@ class EndpointRules(Struct, frozen=True):
     allow_http: bool = False
     allowed: tuple[AllowRule, ...] = ()
     own_origins: tuple[str, ...] = ()
+
+
+def allow_rules(snapshot: Snapshot) -> tuple[AllowRule, ...]:
+    """Return the operator's exceptions for users' own endpoints. Raises ConfigError."""
+    return tuple(AllowRule.parse(rule) for rule in snapshot.config.endpoints.allow)
+
+
+def endpoint_rules(snapshot: Snapshot) -> EndpointRules:
+    """Return what users may name as their own endpoints. Raises ConfigError."""
+    return EndpointRules(
+        allow_http=snapshot.config.endpoints.allow_http, allowed=allow_rules(snapshot)
+    )
 
 
 def format_of(type_: str, name: str, providers: Mapping[str, ProviderEntry]) -> str:

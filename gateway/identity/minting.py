@@ -6,12 +6,22 @@ from typing import Final
 from msgspec import Struct
 
 from gateway.errors import InvalidRequest, NotAllowed
+from gateway.identity.changes import check_limits
 from gateway.identity.reading import check_text
-from gateway.types.account import DEFAULT_ALLOWS, USER_NEEDS, Need, Scope, TokenInfo
+from gateway.types.account import (
+    DEFAULT_ALLOWS,
+    USER_NEEDS,
+    Need,
+    Scope,
+    TokenBound,
+    TokenInfo,
+)
+from gateway.types.limits import LIMIT_NAMES, NO_LIMITS, LimitSet, merge_limits
 
 _LONGEST_NAME: Final = 100
 _LONGEST_MODEL: Final = 200
 _MOST_MODELS: Final = 200
+_MOST_BOUNDS: Final = 8
 _LONGEST_TTL: Final = 20 * 366 * 86_400
 
 
@@ -28,6 +38,7 @@ class TokenRequest(Struct, frozen=True, forbid_unknown_fields=True):
     allows: tuple[Need, ...] | None = None
     scope_ceiling: Scope | None = None
     models: tuple[str, ...] | None = None
+    limits: LimitSet = NO_LIMITS
 
 
 class Grant(Struct, frozen=True):
@@ -38,13 +49,15 @@ class Grant(Struct, frozen=True):
     allows: tuple[Need, ...]
     scope_ceiling: Scope | None
     models: tuple[str, ...] | None
+    limits: LimitSet
+    within: tuple[TokenBound, ...]
 
 
 def decide_grant(request: TokenRequest, minter: TokenInfo | None, now: float) -> Grant:
     """Check a request against the token that asks (None: an admin, or the command line).
 
     Raises InvalidRequest for what no token can have, NotAllowed for more than the minter has:
-    more `allows`, a higher scope, other models, a later end.
+    more `allows`, a higher scope, other models, a later end, a higher limit.
     """
     check_text(request.name, "name", longest=_LONGEST_NAME)
     return Grant(
@@ -53,6 +66,8 @@ def decide_grant(request: TokenRequest, minter: TokenInfo | None, now: float) ->
         allows=_decide_allows(request.allows, minter),
         scope_ceiling=_decide_scope(request.scope_ceiling, minter),
         models=_decide_models(request.models, minter),
+        limits=_decide_limits(request.limits, minter),
+        within=_bounds_of(minter),
     )
 
 
@@ -116,3 +131,26 @@ def _decide_models(
     if has is not None and not set(wanted) <= set(has):
         raise NotAllowed("A token cannot make one for models it may not use.", param="models")
     return tuple(dict.fromkeys(wanted))
+
+
+def _decide_limits(wanted: LimitSet, minter: TokenInfo | None) -> LimitSet:
+    check_limits(wanted, "limits.")
+    has = minter.limits if minter is not None else NO_LIMITS
+    for name in LIMIT_NAMES:
+        asked, most = getattr(wanted, name), getattr(has, name)
+        if asked is not None and most is not None and asked > most:
+            raise NotAllowed(
+                "A token cannot make one with a higher limit than its own.", param=f"limits.{name}"
+            )
+    return merge_limits(wanted, has)
+
+
+def _bounds_of(minter: TokenInfo | None) -> tuple[TokenBound, ...]:
+    """Return the limited tokens whose limits hold for what this one makes, too."""
+    if minter is None or minter.limits == NO_LIMITS:
+        return () if minter is None else minter.within
+    if len(minter.within) >= _MOST_BOUNDS:
+        raise NotAllowed(
+            f"Limited tokens can be made from each other {_MOST_BOUNDS} times at most."
+        )
+    return (*minter.within, TokenBound(minter.id, minter.limits))

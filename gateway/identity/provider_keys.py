@@ -97,8 +97,20 @@ class ProviderKeys:
             secret_is_new = old is None or new.sealed != old.sealed
             verdict = await self._store.script(
                 PUT_KEY,
-                [names.user(user_id), names.user_keys(user_id), names.user_key_marks(user_id)],
-                [_MOST_KEYS, name, blob or b"", encode(new), int(secret_is_new)],
+                [
+                    names.user(user_id),
+                    names.user_keys(user_id),
+                    names.user_key_marks(user_id),
+                    names.user_deks(user_id),
+                ],
+                [
+                    _MOST_KEYS,
+                    name,
+                    blob or b"",
+                    encode(new),
+                    int(secret_is_new),
+                    data_keys.current if secret_is_new else "",
+                ],
             )
             if verdict == b"ok":
                 return new.info, old is None

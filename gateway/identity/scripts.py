@@ -1,23 +1,13 @@
 """The changes of one user, each one script in the user's slot.
 
 Whatever changes tokens, keys, the record or data keys raises the epoch in the same step, so a
-change holds from the next request in every worker. The epoch is the store's clock in microseconds,
-or one more than it was, whichever is higher: a store that lost its last second can then never come
-back to an epoch that a worker has seen with other content.
+change holds from the next request in every worker.
 """
 
 from typing import Final
 
 from gateway.store.base import Script
-
-_RAISE_EPOCH: Final = """
-local function raise_epoch(user)
-  local time = redis.call('TIME')
-  local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
-  local was = tonumber(redis.call('HGET', user, 'epoch') or '0')
-  redis.call('HSET', user, 'epoch', string.format('%.0f', math.max(was + 1, now)))
-end
-"""
+from gateway.store.user_slot import CURRENT_DEK, RAISE_EPOCH
 
 ADMISSION: Final = Script(
     "admission",
@@ -28,7 +18,7 @@ of a later part join it here."""
 
 CREATE_USER: Final = Script(
     "create_user",
-    _RAISE_EPOCH
+    RAISE_EPOCH
     + """
 if redis.call('EXISTS', KEYS[3]) == 1 then return 'gone' end
 if redis.call('HEXISTS', KEYS[1], 'record') == 1 then return 'exists' end
@@ -43,7 +33,7 @@ return 'created'
 
 REPLACE_RECORD: Final = Script(
     "replace_record",
-    _RAISE_EPOCH
+    RAISE_EPOCH
     + """
 local record = redis.call('HGET', KEYS[1], 'record')
 if not record then return 'missing' end
@@ -60,18 +50,51 @@ REMOVE_USER: Final = Script(
     """
 local record = redis.call('HGET', KEYS[1], 'record')
 if not record then return false end
-local tokens = redis.call('HVALS', KEYS[3])
-redis.call('SET', KEYS[2], ARGV[1])
-redis.call('DEL', KEYS[1], unpack(KEYS, 3))
-return {record, tokens}
+
+-- Nothing that stands where it should not may keep a user from being erased: hence pcall.
+local function read(text)
+  local ok, value = pcall(cjson.decode, text)
+  return ok and type(value) == 'table' and value or {}
+end
+local function count(key)
+  local length = redis.pcall('HLEN', key)
+  return type(length) == 'number' and length or 0
+end
+
+local digests = {}
+local tokens = redis.pcall('HVALS', KEYS[3])
+for _, token in ipairs(tokens.err and {} or tokens) do
+  local digest = read(token).digest
+  if type(digest) == 'string' then digests[#digests + 1] = digest end
+end
+local user = read(record)
+local gone = {
+  at = tonumber(ARGV[1]), receipt = ARGV[2],
+  created = type(user.created) == 'number' and user.created or nil,
+  external_id = type(user.external_id) == 'string' and user.external_id or nil,
+  digests = table.concat(digests, ','),
+  destroyed = {
+    data_keys = count(KEYS[4]), tokens = count(KEYS[3]), provider_keys = count(KEYS[5]),
+    records = {},
+  },
+}
+for i = 3, #ARGV do
+  local records = count(KEYS[2 + 2 * i])
+  if records > 0 then gone.destroyed.records[ARGV[i]] = records end
+end
+gone = cjson.encode(gone)
+redis.call('UNLINK', KEYS[1], unpack(KEYS, 3))
+redis.call('SET', KEYS[2], gone)
+return gone
 """,
 )
-"""KEYS: user, gone, tokens, then every other key to delete. ARGV: now. Returns the record and the
-tokens that were, nil if there is no such user. Without an epoch no cached copy is used again."""
+"""KEYS: user, gone, tokens, deks, keys, key marks, seals, then records and days of each kind. ARGV:
+now, receipt, kinds. Returns the mark that now stands in the user's place (`identity/removal.py`),
+nil if there is no such user. Without an epoch no cached copy is used again."""
 
 PUT_TOKEN: Final = Script(
     "put_token",
-    _RAISE_EPOCH
+    RAISE_EPOCH
     + """
 if redis.call('HEXISTS', KEYS[1], 'record') == 0 then return 'missing' end
 for i = 4, #ARGV do redis.call('HDEL', KEYS[2], ARGV[i]) end
@@ -86,7 +109,7 @@ Returns ok | full | missing."""
 
 REMOVE_TOKEN: Final = Script(
     "remove_token",
-    _RAISE_EPOCH
+    RAISE_EPOCH
     + """
 local token = redis.call('HGET', KEYS[2], ARGV[1])
 if not token then return false end
@@ -99,9 +122,11 @@ return token
 
 PUT_KEY: Final = Script(
     "put_key",
-    _RAISE_EPOCH
+    RAISE_EPOCH
+    + CURRENT_DEK
     + """
 if redis.call('HEXISTS', KEYS[1], 'record') == 0 then return 'missing' end
+if ARGV[6] ~= '' and current_dek(KEYS[4]) ~= tonumber(ARGV[6]) then return 'rekeyed' end
 local was = redis.call('HGET', KEYS[2], ARGV[2])
 if (was or '') ~= ARGV[3] then return 'changed' end
 if not was and redis.call('HLEN', KEYS[2]) >= tonumber(ARGV[1]) then return 'full' end
@@ -111,12 +136,13 @@ raise_epoch(KEYS[1])
 return 'ok'
 """,
 )
-"""KEYS: user, keys, key marks. ARGV: most keys, name, key as it was read ('' for none), new key,
-1 to forget its marks. Returns ok | changed | full | missing."""
+"""KEYS: user, keys, key marks, deks. ARGV: most keys, name, key as it was read ('' for none), new
+key, 1 to forget its marks, number of the data key its secret was sealed under now ('' where the
+secret stayed as it was). Returns ok | changed | rekeyed | full | missing."""
 
 REMOVE_KEY: Final = Script(
     "remove_key",
-    _RAISE_EPOCH
+    RAISE_EPOCH
     + """
 if redis.call('HDEL', KEYS[2], ARGV[1]) == 0 then return 0 end
 redis.call('HDEL', KEYS[3], ARGV[1])

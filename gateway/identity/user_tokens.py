@@ -74,6 +74,8 @@ class UserTokens:
             expires=grant.expires,
             scope_ceiling=grant.scope_ceiling,
             models=grant.models,
+            limits=grant.limits,
+            within=grant.within,
         )
         hashed = digest(self._pepper, token.reveal())
         await self._keep(user_id, StoredToken(info, hashed, user_id))

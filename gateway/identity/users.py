@@ -7,13 +7,14 @@ the two leaves at most an entry that leads nowhere, which every reader passes ov
 
 import os
 from collections.abc import Collection, Iterable
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from gateway.errors import Conflict, NotFound
-from gateway.identity.account import StoredToken, decode, encode
+from gateway.identity.account import decode, encode
 from gateway.identity.changes import (
+    LimitChange,
     NewUser,
     OwnChange,
     UserChange,
@@ -21,7 +22,8 @@ from gateway.identity.changes import (
     check_external_id,
 )
 from gateway.identity.ids import RandomBytes, is_user_id, new_user_id
-from gateway.identity.scripts import CREATE_USER, RELEASE_NAME, REMOVE_USER, REPLACE_RECORD
+from gateway.identity.removal import Gone, claim_text, read_gone, remove_slot, remove_traces
+from gateway.identity.scripts import CREATE_USER, RELEASE_NAME, REPLACE_RECORD
 from gateway.identity.user_index import UserIndex
 from gateway.store import names
 from gateway.store.base import Store
@@ -30,7 +32,6 @@ from gateway.types.clock import Clock
 from gateway.vault.vault import Vault
 
 _MOST_TRIES: Final = 20
-_SWEEP: Final = 1000
 
 
 class Users:
@@ -98,7 +99,7 @@ class Users:
     async def change(
         self,
         user_id: str,
-        change: UserChange | OwnChange,
+        change: UserChange | OwnChange | LimitChange,
         configured: Collection[str] = (),
     ) -> UserRecord:
         """Change a user's record; what is not in the change stays, whoever else writes meanwhile.
@@ -120,55 +121,26 @@ class Users:
                 raise NotFound("No such user.")
         raise _busy()
 
-    async def remove(self, user_id: str, kinds: Iterable[str] = ()) -> UserRecord:
-        """Remove a user: data keys, tokens and provider keys at once, then all else of theirs.
+    async def remove(self, user_id: str, kinds: Iterable[str] = (), receipt: str = "") -> Gone:
+        """Remove a user: keys, tokens and records of `kinds` at once, then what leads to them.
 
-        `kinds` are the context kinds whose records go in the first step already; without their
-        data key they are unreadable from then on in any case. Returns the record that was.
-        Raises NotFound, StoreAway.
+        Records of other kinds are unreadable from then on and stay to be swept; what was booked
+        stays. Raises NotFound, StoreAway.
         """
-        if not is_user_id(user_id):
-            raise NotFound("No such user.")
-        removed = await self._store.script(
-            REMOVE_USER,
-            [
-                names.user(user_id),
-                names.user_gone(user_id),
-                names.user_tokens(user_id),
-                names.user_deks(user_id),
-                names.user_keys(user_id),
-                names.user_key_marks(user_id),
-                *(names.context(user_id, kind) for kind in kinds),
-            ],
-            [int(self._clock.now())],
-        )
-        if removed is None:
-            raise NotFound("No such user.")
-        record = decode(removed[0], UserRecord)
-        await self._remove_traces(record, [decode(blob, StoredToken) for blob in removed[1]])
-        return record
+        now = int(self._clock.now())
+        gone = await remove_slot(self._store, user_id, kinds, receipt, now)
+        await remove_traces(self._store, self.index, user_id, gone)
+        return gone
 
-    async def _remove_traces(self, record: UserRecord, tokens: list[StoredToken]) -> None:
-        for token in tokens:
-            await self._store.run("DEL", names.token_index(token.digest))
-        if record.external_id is not None:
-            await self._release(record)
-        await self.index.remove(record.id, record.created, record.external_id)
-        await self._sweep(record.id)
+    async def finish_removal(self, user_id: str) -> Gone | None:
+        """Finish a removal that may have been cut short; None if the user was never removed.
 
-    async def _sweep(self, user_id: str) -> None:
-        """Delete every key of the user's slot but the mark that the user is gone."""
-        kept = names.user_gone(user_id).encode()
-        cursor: Any = b"0"
-        while True:
-            cursor, found = await self._store.run(
-                "SCAN", cursor, "MATCH", names.everything_of(user_id), "COUNT", _SWEEP
-            )
-            rest = [key for key in found if key != kept]
-            if rest:
-                await self._store.run("UNLINK", *rest)
-            if int(cursor) == 0:
-                return
+        Raises StoreAway.
+        """
+        gone = await read_gone(self._store, user_id)
+        if gone is not None:
+            await remove_traces(self._store, self.index, user_id, gone)
+        return gone
 
     def _empty(self, external_id: str | None) -> UserRecord:
         return UserRecord(
@@ -188,11 +160,11 @@ class Users:
             claim: bytes | None = await self._store.run("GET", key)
             if claim is not None:
                 return claim
-            await self._store.run("SET", key, _claim_text(draft), "NX")
+            await self._store.run("SET", key, claim_text(draft.id, draft.created), "NX")
 
     async def _release(self, record: UserRecord) -> None:
         key = names.external_id(record.external_id or "")
-        await self._store.script(RELEASE_NAME, [key], [_claim_text(record)])
+        await self._store.script(RELEASE_NAME, [key], [claim_text(record.id, record.created)])
 
     async def _write_new(self, record: UserRecord) -> bytes:
         await self.index.add(record.id, record.created, record.external_id)
@@ -213,10 +185,6 @@ class Users:
         if blob is None:
             raise NotFound("No such user.")
         return blob, [name.decode() for name in key_names]
-
-
-def _claim_text(record: UserRecord) -> str:
-    return f"{record.id} {record.created}"
 
 
 def _as_claimed(draft: UserRecord, claim: bytes) -> UserRecord:

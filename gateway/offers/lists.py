@@ -71,6 +71,11 @@ class ModelLists:
         """Take a list that came some other way."""
         self._keep(_identity(inquiry), models, self._fresh_s)
 
+    def forget_user(self, user_id: str) -> None:
+        """Drop the lists that were got with a user's own keys."""
+        for identity in [i for i in self._held if isinstance(i, tuple) and i[0] == user_id]:
+            self._drop(identity)
+
     async def aclose(self) -> None:
         """End every request that is under way."""
         running = list(self._running.values())

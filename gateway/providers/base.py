@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Protocol
 
+from msgspec import Struct
+
 from gateway.errors import UpstreamError
 from gateway.types.chat import ChatRequest
 from gateway.types.embeddings import EmbeddingJob, EmbeddingReply
@@ -25,6 +27,18 @@ class Fate(StrEnum):
     DROPPED = "dropped"  # no effect on meaning: removed, and the client is told
     SAMPLING = "sampling"  # changes sampling only: removed and told; refused under `strict`
     REFUSED = "refused"  # changes what the client gets back: 400, unless `drop_all`
+
+
+class Placement(Struct, frozen=True):
+    """How a target takes the user's context block.
+
+    `breakpoints` is how many cache breakpoints it takes in one request, the client's included; 0
+    where there are none, or where one more would cost the client one of its own. `joined`: its
+    models may take one system message only, so the block continues the client's.
+    """
+
+    breakpoints: int = 0
+    joined: bool = False
 
 
 class ReplyParser(Protocol):
@@ -58,6 +72,10 @@ class Provider(Protocol):
         The pipeline fetches them first, where the operator allows it, and gives the provider data
         URIs in their place.
         """
+        ...
+
+    def placement(self, target: Target) -> Placement:
+        """Return how the target's model takes the user's context block."""
         ...
 
     def build_chat(self, chat: ChatRequest, target: Target) -> UpstreamRequest:

@@ -13,6 +13,7 @@ import orjson
 from msgspec import Struct
 
 from gateway.providers.base import Fate
+from gateway.providers.openai.charges import openrouter_charge, perplexity_charge, xai_charge
 from gateway.providers.openai.provider import OPENAI_FATES, OpenAIProvider
 from gateway.providers.openai.quirks import Quirks, StreamEnd
 from gateway.types.upstream import Target, UpstreamRequest
@@ -88,10 +89,19 @@ def complete_url(endpoint: str) -> str:
 
 _OLD_LIMIT = "max_tokens"
 
+# `one_system_message`: vendors that serve open-weight models by the models' own chat templates. That
+# of Qwen 3.5 and later refuses a second system message ("System message must be at the beginning",
+# vllm-project/vllm#41114, BerriAI/litellm#26879, QwenLM/Qwen3.8#244; 2026).
+
 _ROWS = (
     # `reasoning` in replies, usage in `x_groq` of the last chunk: read by the shared parser.
     # n must be 1 (Groq API reference, 2026-11).
-    Vendor("groq", "https://api.groq.com/openai/v1", fates={"n": Fate.REFUSED}),
+    Vendor(
+        "groq",
+        "https://api.groq.com/openai/v1",
+        quirks=Quirks(one_system_message=True),
+        fates={"n": Fate.REFUSED},
+    ),
     # Asks for the reasoning of the running tool loop back (400 "must be passed back" otherwise).
     Vendor(
         "deepseek",
@@ -101,8 +111,13 @@ _ROWS = (
         ),
     ),
     # Reasoning models refuse penalties even at 0 ("Argument not supported on this model").
-    Vendor("xai", "https://api.x.ai/v1", quirks=Quirks(zero_penalties=False, citations=True)),
-    # /models is public there; /key answers only to a key.
+    Vendor(
+        "xai",
+        "https://api.x.ai/v1",
+        quirks=Quirks(zero_penalties=False, citations=True, charge=xai_charge),
+    ),
+    # /models is public there; /key answers only to a key. Of its models' caches only Claude's keeps
+    # every marker of a request: of Gemini's the last one counts ("Prompt caching" page, 2026-11).
     Vendor(
         "openrouter",
         "https://openrouter.ai/api/v1",
@@ -111,29 +126,45 @@ _ROWS = (
             replay=("reasoning",),
             replay_details=True,
             cache_control=True,
+            breakpoints=(("anthropic/", 4), ("~anthropic/", 4)),
+            one_system_message=True,
             developer_role=True,
             reasoning_object=True,
+            charge=openrouter_charge,
         ),
     ),
-    Vendor("together", "https://api.together.xyz/v1", quirks=Quirks(max_tokens_field=_OLD_LIMIT)),
+    Vendor(
+        "together",
+        "https://api.together.xyz/v1",
+        quirks=Quirks(max_tokens_field=_OLD_LIMIT, one_system_message=True),
+    ),
     Vendor(
         "fireworks",
         "https://api.fireworks.ai/inference/v1",
-        quirks=Quirks(max_tokens_field=_OLD_LIMIT),
+        quirks=Quirks(max_tokens_field=_OLD_LIMIT, one_system_message=True),
     ),
-    Vendor("cerebras", "https://api.cerebras.ai/v1", quirks=Quirks(replay=("reasoning",))),
+    Vendor(
+        "cerebras",
+        "https://api.cerebras.ai/v1",
+        quirks=Quirks(replay=("reasoning",), one_system_message=True),
+    ),
     # No list of models; sources stand at the top of the reply.
     Vendor(
         "perplexity",
         "https://api.perplexity.ai",
         probe=None,
-        quirks=Quirks(max_tokens_field=_OLD_LIMIT, citations=True, end=StreamEnd.FINISH),
+        quirks=Quirks(
+            max_tokens_field=_OLD_LIMIT,
+            citations=True,
+            end=StreamEnd.FINISH,
+            charge=perplexity_charge,
+        ),
     ),
     Vendor(
         "huggingface",
         "https://router.huggingface.co/v1",
         probe=None,
-        quirks=Quirks(max_tokens_field=_OLD_LIMIT, end=StreamEnd.USAGE),
+        quirks=Quirks(max_tokens_field=_OLD_LIMIT, one_system_message=True, end=StreamEnd.USAGE),
     ),
     Vendor(
         "zai",
@@ -143,34 +174,39 @@ _ROWS = (
         ),
     ),
     # The account is part of the address, so the operator gives it.
-    Vendor("cloudflare", None, quirks=Quirks(max_tokens_field=_OLD_LIMIT)),
+    Vendor("cloudflare", None, quirks=Quirks(max_tokens_field=_OLD_LIMIT, one_system_message=True)),
     Vendor(
         "ollama",
         "http://localhost:11434/v1",
         key_required=False,
         own_url=True,
-        quirks=Quirks(replay=("reasoning",), max_tokens_field=_OLD_LIMIT, inline_media=True),
+        quirks=Quirks(
+            replay=("reasoning",),
+            one_system_message=True,
+            max_tokens_field=_OLD_LIMIT,
+            inline_media=True,
+        ),
     ),
     Vendor(
         "vllm",
         "http://localhost:8000/v1",
         key_required=False,
         own_url=True,
-        quirks=Quirks(replay=("reasoning_content", "reasoning")),
+        quirks=Quirks(replay=("reasoning_content", "reasoning"), one_system_message=True),
     ),
     Vendor(
         "llamacpp",
         "http://localhost:8080/v1",
         key_required=False,
         own_url=True,
-        quirks=Quirks(replay=("reasoning_content",)),
+        quirks=Quirks(replay=("reasoning_content",), one_system_message=True),
     ),
     Vendor(
         "lmstudio",
         "http://localhost:1234/v1",
         key_required=False,
         own_url=True,
-        quirks=Quirks(replay=("reasoning_content",)),
+        quirks=Quirks(replay=("reasoning_content",), one_system_message=True),
     ),
     # A user's own server: what it understands is not known, so what the client says is kept.
     Vendor(
@@ -180,6 +216,7 @@ _ROWS = (
         own_url=True,
         quirks=Quirks(
             replay=("reasoning_content",),
+            one_system_message=True,
             extra_content=True,
             reasoning_object=True,
             thinking_object=True,

@@ -1,4 +1,4 @@
-"""Which models a request may reach: the operator's lists, and the list of its token."""
+"""Which models a request may reach: the operator's lists and prices, and the list of its token."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,9 @@ from msgspec import Struct
 
 from gateway.config.overrides import matches
 from gateway.config.schema_models import ModelsConfig
-from gateway.errors import ModelNotAllowed
+from gateway.config.schema_prices import UnknownPrice
+from gateway.errors import ModelNotAllowed, PolicyError, PriceUnknown
+from gateway.types.models import is_known
 from gateway.types.upstream import Target
 
 
@@ -20,8 +22,9 @@ class Lists(Struct, frozen=True):
     models: ModelsConfig
     token: Sequence[str] | None
     alias: str | None
+    unknown_price: UnknownPrice = UnknownPrice.ALLOW
 
-    def refusal(self, target: Target) -> ModelNotAllowed | None:
+    def refusal(self, target: Target) -> PolicyError | None:
         """Return why a target may not be used, None if it may."""
         names = [target.model, f"{target.provider}/{target.model}"]
         if self.alias is not None:
@@ -32,7 +35,20 @@ class Lists(Struct, frozen=True):
             return _refused(target, "the operator's list of allowed models does not name it")
         if self.token is not None and not _any_match(self.token, names):
             return _refused(target, "this token's list of models does not name it")
+        if self.unknown_price is UnknownPrice.REFUSE and not is_known(target.info.price):
+            return _unpriced(target)
         return None
+
+
+def _unpriced(target: Target) -> PriceUnknown:
+    cure = f"a price in the config, under models.overrides.{target.provider}"
+    if not target.trusted:
+        cure = "'own_endpoints: free' in the config, under prices"
+    return PriceUnknown(
+        f"The price of '{target.model}' at '{target.provider}' is not known, and this gateway "
+        f"refuses what it cannot price. Name another model, or ask the operator for {cure}.",
+        param="model",
+    )
 
 
 def _any_match(patterns: Sequence[str], names: Sequence[str]) -> bool:

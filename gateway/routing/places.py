@@ -99,7 +99,7 @@ def target_at(place: Place, model: str, snapshot: Snapshot) -> Target:
     if place.source is None:
         raise key_missing(place.name)
     if place.entry is None:
-        return _endpoint_target(place, model)
+        return _endpoint_target(place, model, snapshot)
     entry, key = place.entry, place.key
     settings: Mapping[str, str] = entry.settings
     if key is not None:
@@ -145,7 +145,7 @@ def _may_use_platform_key(entry: ProviderEntry, user: AccountView, snapshot: Sna
     return entry.platform_key_for is PlatformKeyFor.ALL and (default if said is None else said)
 
 
-def _endpoint_target(place: Place, model: str) -> Target:
+def _endpoint_target(place: Place, model: str, snapshot: Snapshot) -> Target:
     """Build a target at an endpoint its user chose: their key, their address, none of ours.
 
     The key goes only to the origin it was sealed for: settings that name another one were not
@@ -167,7 +167,7 @@ def _endpoint_target(place: Place, model: str) -> Target:
         key_name=key.name,
         audience=key.audience,
         settings=key.settings,
-        info=ModelInfo(place.name, model, known=False),
+        info=ModelInfo(place.name, model, price=snapshot.own_endpoint_price, known=False),
         trusted=False,
         label=OWN_ENDPOINT_LABEL,
     )

@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from gateway.config.schema_models import AliasTarget
 from gateway.config.snapshot import Snapshot
-from gateway.errors import GatewayError, ModelNotFound, ProviderKeyMissing
+from gateway.errors import GatewayError, ModelNotFound, PriceUnknown, ProviderKeyMissing
 from gateway.routing.allowed import Lists
 from gateway.routing.places import Place, configured_place, find_place, key_missing, target_at
 from gateway.routing.preferred import (
@@ -53,11 +53,13 @@ def plan_route(
     """Plan where a request goes. `requested` is "" where the client named no model.
 
     `fallbacks` are the request's own (None: the user's hold), `allowed_models` its token's list.
-    Raises ModelNotFound, ModelNotAllowed, ProviderKeyMissing, and InvalidRequest for a user who
+    Raises ModelNotFound, ModelNotAllowed, PriceUnknown, ProviderKeyMissing, and InvalidRequest for a user who
     has several providers and prefers none.
     """
     fixed = requested in snapshot.aliases or requested in _UNNAMED
-    lists = Lists(snapshot.config.models, allowed_models, requested if fixed else None)
+    config = snapshot.config
+    alias = requested if fixed else None
+    lists = Lists(config.models, allowed_models, alias, config.prices.unknown)
     planner = _Planner(user, snapshot, [])
     targets = _admitted(planner.named(requested), lists, planner.warnings)
     wanted = user.record.preferences.fallbacks if fallbacks is None else fallbacks
@@ -65,8 +67,10 @@ def plan_route(
         target = planner.fallback(text)
         if target is None:
             continue
-        if lists.refusal(target) is not None:
-            planner.warnings.append(f"fallback {_shown(text)} skipped: not allowed")
+        refusal = lists.refusal(target)
+        if refusal is not None:
+            why = "its price is unknown" if isinstance(refusal, PriceUnknown) else "not allowed"
+            planner.warnings.append(f"fallback {_shown(text)} skipped: {why}")
         else:
             targets.append(target)
     return RoutePlan(tuple(_distinct(targets)), tuple(planner.warnings))

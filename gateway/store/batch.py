@@ -18,6 +18,7 @@ from typing import Any
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ReadOnlyError, RedisError, ResponseError
 
+from gateway import metrics
 from gateway.errors import StoreAway
 from gateway.store.breaker import Breaker
 
@@ -67,6 +68,7 @@ class Call:
     def fail(self, why: str) -> None:
         """Tell the caller, if it still waits, that the store is away."""
         if not self.future.done():
+            metrics.STORE_FAILURES.inc()
             self.future.set_exception(StoreAway(why))
 
 
@@ -107,8 +109,10 @@ class Link:
         while the breaker is open, and when too many calls wait.
         """
         if self.state is LinkState.DOWN or self.state is LinkState.CLOSED:
+            metrics.STORE_FAILURES.inc()
             raise StoreAway("the store is away")
         if len(self._waiting) >= MAX_QUEUED:
+            metrics.STORE_FAILURES.inc()
             raise StoreAway("too many calls wait for the store")
         call = Call(data, count, self._loop.create_future())
         self._waiting.append(call)

@@ -2,7 +2,9 @@
 
 All of a user's keys carry the hash tag `{u:<user id>}`, so that in a Cluster they share a slot and
 one script may touch them together. Deployment-wide keys have no tag: each is its own slot, and no
-script touches two of them. Erasing a user deletes every key of the first section.
+script touches two of them; but everyone's limits and totals stand in the slot of the empty user id.
+Erasing a user deletes every key of the first section but `user_gone`
+and those of usage, which know the user by the random id alone.
 
 Ids are random text from us (`identity`), never a user's own words, so a name needs no escaping;
 `external_id` is the operator's text and stands at the end of its name for that reason.
@@ -50,28 +52,71 @@ def user_probes(user_id: str, minute: int) -> str:
 
 
 def user_gone(user_id: str) -> str:
-    """Text: when the user was removed (Unix seconds): the id is never given a record again."""
+    """Text: when a user was removed, and how much (`Gone` as JSON). Kept: the id never comes back."""
     return _of_user(user_id, "gone")
 
 
+def user_seals(user_id: str) -> str:
+    """Text: how many context records were sealed under the current data key. Until erased."""
+    return _of_user(user_id, "seals")
+
+
 def context(user_id: str, kind: str) -> str:
-    """Hash: record id → sealed record. One hash per kind. Kept until deleted or erased."""
+    """Hash: record's field (`context/sealed.py`) → tokens, day, sealed record. Until deleted."""
     return _of_user(user_id, f"context:{kind}")
 
 
+def context_days(user_id: str, kind: str) -> str:
+    """Sorted set: fields of the hash beside it by their day (`date.toordinal`, 0 for none): likewise."""
+    return _of_user(user_id, f"context-days:{kind}")
+
+
 def usage_day(user_id: str, day: str) -> str:
-    """Hash: day/model/feature totals of the ledger, integers. Expiry: retention of the ledger."""
+    """Hash: a user's totals of a day, as `accounting/day_totals.py` says. Expiry: `ledger.keep_totals_days`."""
     return _of_user(user_id, f"usage:day:{day}")
 
 
 def usage_rows(user_id: str) -> str:
-    """Stream: the last ledger rows, capped by length. Expiry: retention of the ledger."""
+    """Stream: the last ledger rows, capped by number and age. Expiry: `ledger.keep_days`."""
     return _of_user(user_id, "usage:rows")
 
 
+def limit_used(user_id: str, subject: str, measure: str, window: str) -> str:
+    """Text: what a subject of the user has used of a limit's measure in a window, an integer.
+
+    Costs in nano-dollars. An empty user id is everyone's slot. Expiry: an hour after the window.
+    """
+    return _of_user(user_id, f"used:{subject}:{measure}:{window}")
+
+
+def limit_held(user_id: str) -> str:
+    """Hash: `<subject>:<measure>:<window>` → what is set aside for requests on their way. Expiry: a day after the last lease."""
+    return _of_user(user_id, "held")
+
+
+def limit_leases(user_id: str) -> str:
+    """Sorted set: request id → until when its hold lasts at most (Unix milliseconds). Expiry: likewise."""
+    return _of_user(user_id, "holds")
+
+
+def limit_parts(user_id: str) -> str:
+    """Hash: request id → `<field of held> <amount>` and so on, separated by spaces. Expiry: likewise."""
+    return _of_user(user_id, "hold-parts")
+
+
+def usage_marks(user_id: str) -> str:
+    """Hash: spool → `<number of its last booking applied> <day>`. Expiry: 40 days after the last."""
+    return _of_user(user_id, "usage:marks")
+
+
 def usage_request(user_id: str, request_id: str) -> str:
-    """Hash: attempt number → ledger row as JSON, for `?request_id=`. Expiry: 35 days."""
+    """Hash: attempt number → ledger row as JSON, for `?request_id=`. Expiry: `ledger.keep_days`."""
     return _of_user(user_id, f"usage:request:{request_id}")
+
+
+def usage_of(user_id: str) -> str:
+    """Pattern for SCAN: the beginning of every key of this user's usage. Not a key."""
+    return _of_user(user_id, "usage:")
 
 
 def everything_of(user_id: str) -> str:
@@ -113,8 +158,36 @@ def schema() -> str:
 
 
 def keyring_check() -> str:
-    """Hash: `kek:<id>` and `pepper` → public check value, by which a changed secret is noticed."""
+    """Hash: `kek:<id>`, `pepper`, `receipt` → check value, by which a changed secret is noticed.
+
+    Also `added:<id>` (in a ring, wraps nothing yet) and `retired:<id>` (wraps nothing any more).
+    """
     return f"{PREFIX}keyring"
+
+
+def key_reports() -> str:
+    """Hash: process → `<microseconds> <KeyReport as JSON>`: which KEKs it holds. Dropped when stale."""
+    return f"{PREFIX}key-reports"
+
+
+def kek_rotation() -> str:
+    """Hash: `to` (the new primary), `cursor:<id>` (last user rewrapped under it). Until its end."""
+    return f"{PREFIX}kek-rotation"
+
+
+def all_user_deks() -> str:
+    """Pattern for SCAN: the data keys of all users, and perhaps other types of keys. Not a key."""
+    return f"{PREFIX}*:deks"
+
+
+def retention_lease() -> str:
+    """Text: who sweeps old context records at the moment. Expiry: a minute after the last sign."""
+    return f"{PREFIX}retention-lease"
+
+
+def retention_sweep() -> str:
+    """Hash: `run` (day and rules of the sweep), `after` (last user done), `done` (1 at its end)."""
+    return f"{PREFIX}retention"
 
 
 def audit() -> str:
@@ -122,6 +195,34 @@ def audit() -> str:
     return f"{PREFIX}audit"
 
 
+def erasures() -> str:
+    """Hash: user id → `Pending` as JSON: erasures that have not come to their end. Until they do."""
+    return f"{PREFIX}erasures"
+
+
+def erased() -> str:
+    """Stream: `user`, an id each; by it workers drop what they hold of a user. Capped by length."""
+    return f"{PREFIX}erased"
+
+
+def receipt(receipt_id: str) -> str:
+    """Text: the receipt of an erasure as JSON, unsigned. Kept without end."""
+    return f"{PREFIX}receipt:{receipt_id}"
+
+
+def kinds() -> str:
+    """Sorted set, all scores 0: the names of all kinds of context there ever were. Kept."""
+    return f"{PREFIX}kinds"
+
+
+def rewrite_lease() -> str:
+    """Text: who had the store's files written anew last. Expiry: a minute, so once a minute."""
+    return f"{PREFIX}rewrite-lease"
+
+
 def totals_day(day: str) -> str:
-    """Hash: the deployment's totals of one day. Expiry: retention of the ledger."""
-    return f"{PREFIX}totals:{day}"
+    """Hash: everyone's totals of a day (`accounting/day_totals.py`). Expiry: `ledger.keep_totals_days`.
+
+    In the slot of everyone's limits, so that one script books on both.
+    """
+    return _of_user("", f"totals:{day}")

@@ -10,6 +10,7 @@ from pathlib import Path
 from gateway.errors import ConfigError
 from gateway.store.embedded import use_embedded
 from gateway.store.lock import lock_serving, make_private_dir, serving_pid
+from gateway.supervisor.dumps import forbid_core_dumps
 from gateway.supervisor.listen import bind
 from gateway.supervisor.parent import Parent
 from gateway.supervisor.settings import Ready, ServeSettings
@@ -26,6 +27,7 @@ def run(settings: ServeSettings, on_ready: Callable[[Ready], None] | None = None
 
     `on_ready` is called once, when every worker serves. Main thread only, for the signals.
     """
+    forbid_core_dumps()
     try:
         with ExitStack() as held:
             signals = held.enter_context(Signals())

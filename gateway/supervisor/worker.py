@@ -15,13 +15,15 @@ import signal
 import socket
 import sys
 import threading
+from pathlib import Path
 
 import msgspec
-from prometheus_client.multiprocess import mark_process_dead
 
 from gateway.config.worker import AppFactory, WorkerApp, WorkerSettings
 from gateway.errors import ConfigError
+from gateway.supervisor.dumps import forbid_core_dumps
 from gateway.supervisor.follow import follow_parent, read_line
+from gateway.supervisor.retire import retire_counts
 from gateway.supervisor.server import WorkerServer, configure
 from gateway.supervisor.slots import EXIT_CONFIG
 
@@ -78,7 +80,8 @@ class Worker:
         elif order == "stop":
             self._stop()
         elif order == "dead":
-            mark_process_dead(int(rest), self._settings.metrics_dir)  # type: ignore[no-untyped-call]
+            directory = Path(self._settings.metrics_dir)
+            self._loop.run_in_executor(None, retire_counts, directory, int(rest))
 
     def _drain_or_stop(self) -> None:
         if self._draining:
@@ -142,6 +145,7 @@ async def _serve(settings: WorkerSettings, from_parent: int, to_parent: int) -> 
 
 def main() -> int:
     """Take the settings from the parent and serve; return the exit status."""
+    forbid_core_dumps()
     from_parent, to_parent = (int(argument) for argument in sys.argv[1:])
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # The parent asks a silent worker where it hangs, before it kills it. Stacks only, no values.

@@ -6,6 +6,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from gateway.types.limits import NO_LIMITS, LimitSet
+
 
 class Scope(StrEnum):
     """How deep a request may look into its user's context, from nothing to everything."""
@@ -106,8 +108,19 @@ USER_NEEDS = (Need.CHAT, Need.CONTEXT_WRITE, Need.CONTEXT_READ, Need.ACCOUNT)
 DEFAULT_ALLOWS = (Need.CHAT, Need.CONTEXT_WRITE)
 
 
+class TokenBound(Struct, frozen=True):
+    """A token with limits, by which the tokens made with it are bound together with it."""
+
+    id: str
+    limits: LimitSet
+
+
 class TokenInfo(Struct, frozen=True, omit_defaults=True):
-    """A token as shown to its owner: never the token itself. Times are Unix seconds."""
+    """A token as shown to its owner: never the token itself. Times are Unix seconds.
+
+    `within` are the limited tokens that it comes from, the first one first: what it uses counts
+    there too, so that a limit cannot be multiplied by making tokens.
+    """
 
     id: str
     name: str
@@ -119,6 +132,8 @@ class TokenInfo(Struct, frozen=True, omit_defaults=True):
     scope_ceiling: Scope | None = None
     models: tuple[str, ...] | None = None  # allow-list of model names, None: all
     admin: bool = False
+    limits: LimitSet = NO_LIMITS
+    within: tuple[TokenBound, ...] = ()
 
 
 class UserRecord(Struct, frozen=True, omit_defaults=True):
@@ -133,6 +148,7 @@ class UserRecord(Struct, frozen=True, omit_defaults=True):
     scope_ceiling: Scope | None = None
     preferences: Preferences = Preferences()
     metadata: Mapping[str, Any] = {}
+    limits: LimitSet = NO_LIMITS
 
 
 class AccountView(Struct, frozen=True):

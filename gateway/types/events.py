@@ -131,11 +131,16 @@ class Usage(Struct, frozen=True):
     """Token counts; cumulative, the last one wins. `raw` is set where it is already OpenAI's shape.
 
     `billed` is what the provider charges for, where that is not what was read and written (Cohere).
+    `service` is how the request was served, where that has a price of its own. `cost_nano` is what
+    the provider says it charged (nano-dollars), `searches` how many it made that cost extra.
     """
 
     usage: UsageCounts
     raw: Mapping[str, Any] | None = None
     billed: UsageCounts | None = None
+    service: str | None = None
+    cost_nano: int | None = None
+    searches: int = 0
 
 
 class Error(Struct, frozen=True):

@@ -40,6 +40,11 @@ class Target(Struct, frozen=True):
     label: str = "other"
     headers: Mapping[str, str] = {}
 
+    @property
+    def model_label(self) -> str:
+        """The closed metric label for `model`: names that only a client knows are "other"."""
+        return self.info.id if self.info.known else "other"
+
 
 class Credential(Struct, frozen=True):
     """An opened provider key, in memory, for one attempt. `secret` is the string, or JSON text."""

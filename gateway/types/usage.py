@@ -8,7 +8,8 @@ from msgspec import Struct
 class Usage(Struct, frozen=True):
     """Tokens of one reply. The buckets are disjoint: a token is in exactly one of them.
 
-    `input` excludes cached, written and audio tokens; `output` excludes reasoning and audio.
+    `input` excludes cached, written and audio tokens; `output` excludes reasoning and audio;
+    `cache_read` excludes cached audio, which has a price of its own.
     """
 
     input: int = 0
@@ -19,11 +20,12 @@ class Usage(Struct, frozen=True):
     output: int = 0
     reasoning: int = 0
     audio_output: int = 0
+    audio_cache_read: int = 0
 
     @property
     def prompt(self) -> int:
         """Everything the model read."""
-        cached = self.cache_read + self.cache_write + self.cache_write_1h
+        cached = self.cache_read + self.audio_cache_read + self.cache_write + self.cache_write_1h
         return self.input + cached + self.audio_input
 
     @property

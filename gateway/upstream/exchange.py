@@ -120,6 +120,11 @@ class TokenExchange:
         if held is not None and (token is None or held.token == token):
             del self._slots[place]
 
+    def forget_user(self, user_id: str) -> None:
+        """Drop every token of a user."""
+        for place in [place for place in self._slots if place[0] == user_id]:
+            del self._slots[place]
+
     async def aclose(self) -> None:
         """End exchanges under way, and drop every token."""
         self._slots.clear()

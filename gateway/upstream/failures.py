@@ -55,7 +55,8 @@ class Stage(StrEnum):
 def cannot_connect(exc: OSError | UnicodeError, *, trusted: bool) -> UpstreamError:
     """Resolving, connecting or the TLS handshake failed: UNREACHABLE, or TIMEOUT if it took long."""
     failure = Failure.TIMEOUT if isinstance(exc, TimeoutError) else Failure.UNREACHABLE
-    return UpstreamError(failure, _connect_reason(exc) if trusted else _OWN_ENDPOINT)
+    message = _connect_reason(exc) if trusted else _OWN_ENDPOINT
+    return UpstreamError(failure, message, sent=False)
 
 
 def connect_timed_out(*, trusted: bool) -> UpstreamError:
@@ -66,12 +67,12 @@ def connect_timed_out(*, trusted: bool) -> UpstreamError:
 def endpoint_refused(*, trusted: bool) -> UpstreamError:
     """The address guard said no; nothing was sent."""
     message = "The provider's address is a cloud metadata service." if trusted else _OWN_ENDPOINT
-    return UpstreamError(Failure.ENDPOINT_REFUSED, message)
+    return UpstreamError(Failure.ENDPOINT_REFUSED, message, sent=False)
 
 
 def cannot_send(reason: str) -> UpstreamError:
     """The request itself is not fit to be sent; `reason` repeats nothing of its values."""
-    return UpstreamError(Failure.BAD_REQUEST, f"The request cannot be sent: {reason}.")
+    return UpstreamError(Failure.BAD_REQUEST, f"The request cannot be sent: {reason}.", sent=False)
 
 
 def bad_reply(reason: str, *, status: int | None = None) -> UpstreamError:
@@ -93,6 +94,12 @@ def cut() -> UpstreamError:
 
 def from_exception(exc: Exception, stage: Stage, *, trusted: bool) -> UpstreamError:
     """Map an exception of `FOREIGN` by its type and by how far the attempt had come."""
+    error = _map(exc, stage, trusted=trusted)
+    error.sent = stage is not Stage.CONNECT and not isinstance(exc, _NOT_SENT)
+    return error
+
+
+def _map(exc: Exception, stage: Stage, *, trusted: bool) -> UpstreamError:
     if isinstance(exc, _TIMED_OUT):
         connecting = stage is Stage.CONNECT
         return connect_timed_out(trusted=trusted) if connecting else timed_out(stage)

@@ -50,6 +50,10 @@ class HttpxTransport:
                 response = await self._inner.handle_async_request(outgoing)
         except FOREIGN as exc:
             failure = failures.from_exception(exc, wait.stage, trusted=trusted)
+        except UpstreamError as exc:
+            # A kept connection may have taken the request before a new one could not be made.
+            exc.sent = exc.sent or wait.stage is not Stage.CONNECT
+            raise
         else:
             return await self._open(response, timeouts)
         raise failure

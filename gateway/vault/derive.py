@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 WRAP: Final = b"gw/v1/wrap"
 CHECK_VALUE: Final = b"gw/v1/kcv"
 FINGERPRINT: Final = b"gw/v1/fingerprint"
+CONTEXT_NAMES: Final = b"gw/v1/context-names"
 CHECK_VALUE_BYTES: Final = 8
 
 

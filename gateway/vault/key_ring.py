@@ -8,7 +8,7 @@ import base64
 import binascii
 import itertools
 from collections.abc import Mapping
-from typing import Final, NoReturn
+from typing import Final, NoReturn, Protocol
 
 import msgspec
 from msgspec import Struct
@@ -53,6 +53,36 @@ class KeyRing:
         """The ids in the ring, ascending."""
         return tuple(sorted(self._keks))
 
+    @property
+    def for_opening(self) -> "KeyRing":
+        """The ring itself: the simplest `RingSource` is a ring that never changes."""
+        return self
+
+    @property
+    def for_wrapping(self) -> "KeyRing":
+        """The ring itself, likewise."""
+        return self
+
+    def knows(self, wrapped: bytes) -> bool:
+        """Whether the KEK that wrapped this DEK is in the ring. Raises RecordIntegrity."""
+        return read_key_id(wrapped, Kind.WRAPPED_DEK) in self._wrap_keys
+
+    def with_key(self, kek_id: int, kek: bytes) -> "KeyRing":
+        """Return a ring that has one more key; the primary stays."""
+        return KeyRing({**self._keks, kek_id: kek}, self.primary)
+
+    def with_primary(self, primary: int) -> "KeyRing":
+        """Return the same keys with another primary. Raises ValueError if it is not among them."""
+        return KeyRing(self._keks, primary)
+
+    def with_primary_only(self) -> "KeyRing":
+        """Return a ring of the primary alone."""
+        return KeyRing({self.primary: self._keks[self.primary]}, self.primary)
+
+    def with_keys_of(self, other: "KeyRing") -> "KeyRing":
+        """Return a ring that also opens what the other one opens."""
+        return KeyRing({**other._keks, **self._keks}, self.primary)
+
     def check_values(self) -> dict[int, str]:
         """Return the public check value of each KEK by id."""
         return {kek_id: check_value(self._keks[kek_id]) for kek_id in self.ids}
@@ -73,6 +103,15 @@ class KeyRing:
             raise broken_record()
         return dek
 
+    def rewrap(self, user_id: str, number: int, nonce: bytes, wrapped: bytes) -> bytes | None:
+        """Return a DEK wrapped under the primary; None if it is so already.
+
+        Raises RecordIntegrity as `unwrap` does.
+        """
+        if read_key_id(wrapped, Kind.WRAPPED_DEK) == self.primary:
+            return None
+        return self.wrap(user_id, number, nonce, self.unwrap(user_id, number, wrapped))
+
     def to_text(self) -> str:
         """Return the ring as the text of its file. This is the secret itself."""
         keys = {str(kek_id): base64.b64encode(kek).decode() for kek_id, kek in self._keks.items()}
@@ -84,6 +123,20 @@ class KeyRing:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a KeyRing cannot be pickled")
+
+
+class RingSource(Protocol):
+    """Where a `Vault` gets its ring from, anew for every operation: one of them sees one ring."""
+
+    @property
+    def for_opening(self) -> KeyRing:
+        """The ring that DEKs are unwrapped with."""
+        ...
+
+    @property
+    def for_wrapping(self) -> KeyRing:
+        """The ring whose primary wraps new DEKs. Raises StoreAway while none may be made."""
+        ...
 
 
 def read_key_ring(text: str, setting: str) -> KeyRing:

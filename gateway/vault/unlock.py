@@ -5,57 +5,44 @@ that is missing or other than the stored check value says refuses the start, bef
 written.
 """
 
+import asyncio
 import base64
 import os
 from collections.abc import Callable, MutableMapping
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import NoReturn
 
 from msgspec import Struct
 
 from gateway.errors import ConfigError
 from gateway.store import names
-from gateway.store.base import Script, Store
+from gateway.store.base import Store
 from gateway.vault.codec import KEY_BYTES, can_wrap
 from gateway.vault.derive import FINGERPRINT, check_value, derive
 from gateway.vault.key_files import KeySources, SecretSource, read_source, write_new_secret
 from gateway.vault.key_ring import KeyRing, read_key_ring, read_secret
-
-_PEPPER_FIELD: Final = "pepper"
-_KEK_FIELD: Final = "kek:"
-
-# ARGV: field, check value, … of every secret at hand. All stored ones must agree before one is
-# added, in one step: two replicas that start at the same moment cannot both be first.
-REGISTER_KEYS: Final = Script(
-    "register_keys",
-    """
-local mine = {}
-for i = 1, #ARGV, 2 do mine[ARGV[i]] = ARGV[i + 1] end
-local stored = redis.call('HGETALL', KEYS[1])
-for i = 1, #stored, 2 do
-  if mine[stored[i]] == nil then return {'missing', stored[i]} end
-  if mine[stored[i]] ~= stored[i + 1] then return {'changed', stored[i]} end
-end
-redis.call('HSET', KEYS[1], unpack(ARGV))
-return {'ok', ''}
-""",
-)
+from gateway.vault.promotion import ready_ring
+from gateway.vault.registry import KEK_FIELD, PEPPER_FIELD, RECEIPT_FIELD, register_keys
 
 
 class DeploymentKeys:
     """The opened secrets of a deployment; held for the life of the process, never shown."""
 
-    __slots__ = ("fingerprint_key", "pepper", "ring")
+    __slots__ = ("fingerprint_key", "pepper", "receipt_key", "ring")
 
-    def __init__(self, ring: KeyRing, pepper: bytes) -> None:
+    def __init__(self, ring: KeyRing, pepper: bytes, receipt_key: bytes) -> None:
         self.ring = ring
         self.pepper = pepper
+        self.receipt_key = receipt_key
         self.fingerprint_key = derive(pepper, FINGERPRINT)
 
     def check_values(self) -> dict[str, str]:
         """Return the public check values under their field names in the store."""
-        fields = {f"{_KEK_FIELD}{kek_id}": v for kek_id, v in self.ring.check_values().items()}
-        return fields | {_PEPPER_FIELD: check_value(self.pepper)}
+        fields = {f"{KEK_FIELD}{kek_id}": v for kek_id, v in self.ring.check_values().items()}
+        return fields | {
+            PEPPER_FIELD: check_value(self.pepper),
+            RECEIPT_FIELD: check_value(self.receipt_key),
+        }
 
     def __repr__(self) -> str:
         return f"DeploymentKeys({self.ring!r})"
@@ -69,6 +56,8 @@ class Unlocked(Struct, frozen=True):
 
     keys: DeploymentKeys
     notices: tuple[str, ...]
+    wanted: KeyRing  # as the ring was read; `keys.ring` may still have the primary of before
+    kek_rereadable: bool  # not from a variable: that is gone once read
 
 
 class _Obtained(Struct, frozen=True):
@@ -77,6 +66,7 @@ class _Obtained(Struct, frozen=True):
     text: str
     made: Path | None = None
     notice: str | None = None
+    from_variable: bool = False
 
     def __repr__(self) -> str:
         return f"_Obtained(made={self.made})"
@@ -87,50 +77,68 @@ async def unlock(
     sources: KeySources,
     environ: MutableMapping[str, str],
     random_bytes: Callable[[int], bytes] = os.urandom,
+    process: str = "",
 ) -> Unlocked:
     """Read the secrets, make those a first run lacks, and check them against the store.
 
-    Raises ConfigError naming the setting (never the value) for a secret that is missing, malformed,
-    readable by others, made up, or not the one this store was sealed with. Raises StoreAway.
+    `process` is how this one is called in `vault/key_reports.py`. Raises ConfigError naming the
+    setting (never the value) for a secret that is missing, malformed, readable by others, made up,
+    or not the one this store was sealed with. Raises StoreAway.
     """
     if not can_wrap():
         raise ConfigError("needs AES-GCM-SIV: OpenSSL 3.2 or later", sources.kek.setting)
     registered = [field.decode() for field in await store.run("HKEYS", names.keyring_check())]
-    sealed = any(field.startswith(_KEK_FIELD) for field in registered)
-    kek = _obtain(sources.kek, environ, lambda: _new_ring_text(random_bytes), needed=sealed)
-    ring = read_key_ring(kek.text, sources.kek.setting)
-    hashed = _PEPPER_FIELD in registered
+    sealed = any(field.startswith(KEK_FIELD) for field in registered)
+    kek = await _obtain_kek(sources.kek, environ, random_bytes, needed=sealed)
+    wanted = read_key_ring(kek.text, sources.kek.setting)
+    ring = await ready_ring(store, wanted, None, process)
+    hashed = PEPPER_FIELD in registered
     pepper = _obtain(sources.pepper, environ, lambda: _new_secret_text(random_bytes), needed=hashed)
-    keys = DeploymentKeys(ring, read_secret(pepper.text, sources.pepper.setting))
+    signed = RECEIPT_FIELD in registered
+    receipt = _obtain(
+        sources.receipt, environ, lambda: _new_secret_text(random_bytes), needed=signed
+    )
+    keys = DeploymentKeys(
+        ring,
+        read_secret(pepper.text, sources.pepper.setting),
+        read_secret(receipt.text, sources.receipt.setting),
+    )
+    obtained = (kek, pepper, receipt)
     try:
-        await register_keys(store, keys, sources)
+        await register_keys(store, ring.primary, keys.check_values(), sources)
     except ConfigError:
         # Refused, so nothing was sealed with them: they must not stand in a restored key's place.
-        for obtained in (kek, pepper):
-            if obtained.made is not None:
-                obtained.made.unlink(missing_ok=True)
+        for each in obtained:
+            if each.made is not None:
+                each.made.unlink(missing_ok=True)
         raise
-    return Unlocked(keys, tuple(each.notice for each in (kek, pepper) if each.notice is not None))
+    notices = tuple(each.notice for each in obtained if each.notice is not None)
+    return Unlocked(keys, notices, wanted, kek_rereadable=not kek.from_variable)
 
 
-async def register_keys(store: Store, keys: DeploymentKeys, sources: KeySources) -> None:
-    """Compare the secrets with the store's check values and add the values of new KEK ids.
+def read_ring_again(source: SecretSource) -> KeyRing:
+    """Read the ring of a running process anew, from its file or program. Blocks.
 
-    Raises ConfigError if one that the store needs is missing or other than it was.
+    Raises ConfigError.
     """
-    pairs = [part for pair in keys.check_values().items() for part in pair]
-    verdict, field = await store.script(REGISTER_KEYS, [names.keyring_check()], pairs)
-    if verdict != b"ok":
-        _refuse(verdict.decode(), field.decode(), sources)
+    text = read_source(source, {})
+    if text is None:
+        raise ConfigError(f"is gone: expected {source.shown}", source.setting)
+    return read_key_ring(text, source.setting)
 
 
-def _refuse(verdict: str, field: str, sources: KeySources) -> NoReturn:
-    is_kek = field.startswith(_KEK_FIELD)
-    setting = (sources.kek if is_kek else sources.pepper).setting
-    what = f"key id {field.removeprefix(_KEK_FIELD)}" if is_kek else "the token pepper"
-    if verdict == "missing":
-        raise ConfigError(f"{what} is not given, but this store needs it; restore it", setting)
-    raise ConfigError(f"{what} is not the one this store was sealed with; restore it", setting)
+async def _obtain_kek(
+    source: SecretSource,
+    environ: MutableMapping[str, str],
+    random_bytes: Callable[[int], bytes],
+    *,
+    needed: bool,
+) -> _Obtained:
+    def obtain() -> _Obtained:
+        return _obtain(source, environ, lambda: _new_ring_text(random_bytes), needed=needed)
+
+    # A program may take its time; a file does not.
+    return await asyncio.to_thread(obtain) if source.command else obtain()
 
 
 def _obtain(
@@ -144,17 +152,15 @@ def _obtain(
     from_variable = source.variable is not None and source.variable in environ
     text = read_source(source, environ)
     if text is not None:
-        return _Obtained(text, notice=_variable_notice(source) if from_variable else None)
-    place = " or ".join(
-        ([f"the file {source.path}"] if source.path else [])
-        + ([f"the variable {source.variable}"] if source.variable else [])
-    )
+        notice = _variable_notice(source) if from_variable else None
+        return _Obtained(text, notice=notice, from_variable=from_variable)
     if needed:
         raise ConfigError(
-            f"this store is sealed with a key that is not here: restore {place}", source.setting
+            f"this store is sealed with a key that is not here: restore {source.shown}",
+            source.setting,
         )
     if not source.generate or source.path is None:
-        raise ConfigError(f"is missing: expected {place}", source.setting)
+        raise ConfigError(f"is missing: expected {source.shown}", source.setting)
     if write_new_secret(source.path, make_text(), source.setting):
         return _Obtained(read_source(source, environ) or "", source.path, _made_notice(source.path))
     return _Obtained(read_source(source, environ) or "")

@@ -13,17 +13,19 @@ from typing import Final
 from msgspec import Struct
 
 from gateway.vault.codec import (
+    HEADER_BYTES,
     KEY_BYTES,
     NONCE_BYTES,
     Kind,
     Place,
+    RecordCipher,
     broken_record,
     open_sealed,
     read_key_id,
     seal,
 )
 from gateway.vault.derive import derive, mac_info, record_info
-from gateway.vault.key_ring import KeyRing
+from gateway.vault.key_ring import RingSource
 
 
 class RecordType(StrEnum):
@@ -75,14 +77,28 @@ def read_data_keys(user_id: str, fields: Mapping[bytes, bytes]) -> DataKeys:
 class Vault:
     """Opens and seals under the key ring. `random_bytes` must be the kernel's, also after a fork."""
 
-    def __init__(self, ring: KeyRing, random_bytes: Callable[[int], bytes] = os.urandom) -> None:
-        self._ring = ring
+    def __init__(
+        self, rings: RingSource, random_bytes: Callable[[int], bytes] = os.urandom
+    ) -> None:
+        self._rings = rings
         self._random_bytes = random_bytes
 
     def new_data_key(self, user_id: str, number: int = 1) -> bytes:
-        """Make a DEK and return it wrapped, for field `number` of `names.user_deks(user_id)`."""
-        dek = self._random_bytes(KEY_BYTES)
-        return self._ring.wrap(user_id, number, self._random_bytes(NONCE_BYTES), dek)
+        """Make a DEK and return it wrapped, for field `number` of `names.user_deks(user_id)`.
+
+        To be stored at once: see `vault/keeper.py`. Raises StoreAway while the ring may be out of
+        date, because the store has not been heard of.
+        """
+        ring, dek = self._rings.for_wrapping, self._random_bytes(KEY_BYTES)
+        return ring.wrap(user_id, number, self._random_bytes(NONCE_BYTES), dek)
+
+    def rewrap(self, user_id: str, number: int, wrapped: bytes) -> bytes | None:
+        """Return a DEK wrapped under the primary KEK; None if it is so already.
+
+        Raises RecordIntegrity if it does not unwrap; StoreAway as `new_data_key` does.
+        """
+        ring = self._rings.for_wrapping
+        return ring.rewrap(user_id, number, self._random_bytes(NONCE_BYTES), wrapped)
 
     def seal(
         self,
@@ -124,18 +140,31 @@ class Vault:
     ) -> list[bytes]:
         """Open (record id, sealed) pairs in order, unwrapping each DEK once. For context blocks.
 
-        Raises RecordIntegrity if any of them does not open.
+        Raises RecordIntegrity if any of them does not open; ValueError for provider keys.
         """
         kind = _kind_of(record_type)
-        keys: dict[int, bytes] = {}
+        ciphers: dict[bytes, RecordCipher] = {}
         opened = []
         for record_id, sealed in records:
-            number = read_key_id(sealed, kind)
-            if number not in keys:
-                keys[number] = self._record_key(data_keys, number, record_type)
-            place = Place(data_keys.user_id, record_id)
-            opened.append(open_sealed(keys[number], kind, place, sealed))
+            cipher = ciphers.get(sealed[:HEADER_BYTES])
+            if cipher is None:
+                cipher = self._cipher(data_keys, read_key_id(sealed, kind), record_type)
+                ciphers[sealed[:HEADER_BYTES]] = cipher
+            opened.append(cipher.open(record_id, sealed))
         return opened
+
+    def seal_many(
+        self, data_keys: DataKeys, record_type: str, records: Sequence[tuple[str, bytes]]
+    ) -> list[bytes]:
+        """Seal (record id, plaintext) pairs in order under the current DEK, unwrapping it once.
+
+        Each has a nonce of its own. Raises RecordIntegrity, ValueError as `seal` does.
+        """
+        cipher = self._cipher(data_keys, data_keys.current, record_type)
+        return [
+            cipher.seal(record_id, self._random_bytes(NONCE_BYTES), plaintext)
+            for record_id, plaintext in records
+        ]
 
     def mac(self, data_keys: DataKeys, record_type: str, message: bytes) -> bytes:
         """Return the 32-byte HMAC-SHA256 of a message under the user's own key of this purpose.
@@ -147,6 +176,10 @@ class Vault:
         key = derive(self._open_dek(data_keys, data_keys.current), mac_info(record_type))
         return hmac.digest(key, message, "sha256")
 
+    def _cipher(self, data_keys: DataKeys, number: int, record_type: str) -> RecordCipher:
+        key = self._record_key(data_keys, number, record_type)
+        return RecordCipher(key, _kind_of(record_type), number, data_keys.user_id)
+
     def _record_key(self, data_keys: DataKeys, number: int, record_type: str) -> bytes:
         return derive(self._open_dek(data_keys, number), record_info(record_type))
 
@@ -154,7 +187,7 @@ class Vault:
         wrapped = data_keys.wrapped.get(number)
         if wrapped is None:
             raise broken_record()
-        return self._ring.unwrap(data_keys.user_id, number, wrapped)
+        return self._rings.for_opening.unwrap(data_keys.user_id, number, wrapped)
 
 
 def _kind_of(record_type: str) -> Kind:

@@ -51,7 +51,7 @@ def _from_buckets(usage: Usage) -> JsonObject:
         "completion_tokens": usage.completion,
         "total_tokens": usage.total,
         "prompt_tokens_details": {
-            "cached_tokens": usage.cache_read,
+            "cached_tokens": usage.cache_read + usage.audio_cache_read,
             "cache_write_tokens": usage.cache_write + usage.cache_write_1h,
             "audio_tokens": usage.audio_input,
         },

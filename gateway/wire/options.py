@@ -28,12 +28,13 @@ from gateway.wire.fields import (
 )
 
 MAX_FALLBACKS = 10
-MAX_KINDS = 64
+MAX_KINDS = 100
 _MEMBERS = frozenset(
     {"context", "feature", "feature_id", "fallbacks", "unsupported", "on_disconnect", "usage"}
 )
 _CONTEXT_MEMBERS = frozenset({"scope", "include", "date_range"})
 _FEATURE = re.compile(r"[a-z0-9_.-]{1,48}")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _SCOPES = frozenset(scope.value for scope in Scope)
 _POLICIES = frozenset(policy.value for policy in UnsupportedPolicy)
 _ON_DISCONNECT = frozenset(choice.value for choice in OnDisconnect)
@@ -142,9 +143,11 @@ def _day(node: JsonObject, name: str, path: str) -> date | None:
     if text is None:
         return None
     try:
-        return date.fromisoformat(text)
+        if _DAY.fullmatch(text):  # `fromisoformat` takes other spellings too
+            return date.fromisoformat(text)
     except ValueError:
-        fail(at(path, name), f"'{at(path, name)}' must be a day as YYYY-MM-DD.")
+        pass
+    return fail(at(path, name), f"'{at(path, name)}' must be a day as YYYY-MM-DD.")
 
 
 def _feature(node: JsonObject, headers: Mapping[str, str]) -> str | None:

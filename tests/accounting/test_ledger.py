@@ -7,12 +7,15 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from gateway.accounting.ledger import Ledger, day_of
+from gateway.accounting.ledger import Ledger
+from gateway.accounting.measures import day_of
 from gateway.accounting.rows import LedgerRow, Status
-from gateway.accounting.usage import days_between, read_request, read_totals
+from gateway.accounting.span import days_between
+from gateway.accounting.usage import read_request, read_totals
 from gateway.errors import StoreAway
 from gateway.store.base import Argument, Command, Script
 from gateway.store.client import RedisStore
+from gateway.types.models import PriceState
 from gateway.types.usage import Certainty, Usage
 from tests.waiting import async_wait_until
 
@@ -57,7 +60,8 @@ async def test_each_attempt_has_its_row_and_only_the_answer_is_a_request(
         failure="server",
     )  # fmt: skip
     await ledger.book(failed)
-    await ledger.book(replace(ROW, attempt=2, certainty=Certainty.ESTIMATED, cost_nano=None))
+    unpriced = replace(ROW, cost_nano=None, price_state=PriceState.UNKNOWN)
+    await ledger.book(replace(unpriced, attempt=2, certainty=Certainty.ESTIMATED))
     [total] = await totals(store)
     assert (total["attempts"], total["requests"]) == (2, 1)
     assert (total["estimated_requests"], total["unpriced_requests"]) == (1, 1)

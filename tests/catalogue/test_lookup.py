@@ -104,7 +104,7 @@ def test_free_is_not_unknown(catalogue: Catalogue) -> None:
 def test_a_fee_for_each_request_is_kept(catalogue: Catalogue) -> None:
     info = catalogue.find("perplexity", "sonar")
     assert info is not None
-    assert info.price.per_request == 12_000_000  # $12 per 1,000 requests
+    assert info.price.per_request == 5_000_000  # $5 per 1,000 requests
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import pytest
 
 from gateway.accounting.cost import cost_nano
 from gateway.catalogue import lookup
+from gateway.catalogue.corrections import CORRECTIONS
 from gateway.catalogue.lookup import Catalogue
 from gateway.types.models import PriceState
 from gateway.types.usage import Usage
@@ -67,7 +68,7 @@ def test_every_offered_model_costs_what_genai_prices_says(catalogue: Catalogue) 
     pairs = 0
     for provider in _THEIRS:
         for name, info in list(catalogue.models(provider).items())[:80]:
-            if info.price.state is not PriceState.PRICED:
+            if info.price.state is not PriceState.PRICED or name in CORRECTIONS.get(provider, ()):
                 continue
             for usage in _USAGES:
                 for when in moments:
@@ -105,3 +106,37 @@ def test_workers_never_load_genai_prices() -> None:
         "sys.exit('genai_prices' in sys.modules or 'pydantic' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
+
+
+def test_a_service_tier_costs_what_genai_prices_says(catalogue: Catalogue) -> None:
+    if catalogue.source.version != version("genai-prices"):
+        pytest.skip("the data was made from another version of genai-prices")
+    when = datetime.fromisoformat(f"{catalogue.source.made}T12:00:00+00:00")
+    snapshot = genai_prices.data_snapshot.get_snapshot()
+    usage = Usage(input=1_000, cache_read=500, output=200)
+    theirs_usage = genai_prices.Usage(input_tokens=1_500, cache_read_tokens=500, output_tokens=200)
+    pairs = 0
+    for provider, key in (("openai", "service_tier"), ("anthropic", "speed")):
+        for name, info in catalogue.models(provider).items():
+            for special in {service.name for service in info.price.services}:
+                found, model = snapshot.find_provider_model(name, None, provider, None)
+                bill = model.calc_price(
+                    theirs_usage, found, genai_request_timestamp=when, price_context={key: special}
+                )
+                ours = cost_nano(usage, info.price, when.timestamp(), special)
+                assert ours is not None
+                assert abs(ours - bill.total_price * 10**9) <= 1, (name, special)
+                pairs += 1
+    assert pairs > 40
+
+
+def test_each_correction_is_one_and_says_where_it_is_from(catalogue: Catalogue) -> None:
+    for provider, table in CORRECTIONS.items():
+        for model, correction in table.items():
+            price = catalogue.describe(provider, model).price
+            assert price.base is not None
+            for bucket, dollars in correction.rates.items():
+                assert getattr(price.base, bucket) == Decimal(dollars) * 10**9
+            if correction.per_request is not None:
+                assert price.per_request == Decimal(correction.per_request) * 10**9
+            assert correction.source.endswith("2026-11")

@@ -10,6 +10,9 @@ from msgspec.structs import fields
 
 PLACEHOLDERS = {
     "providers": "<name>",
+    "context.kinds": "<kind>",
+    "context.kinds.<kind>.fields": "<field>",
+    "limits.features": "<feature>",
     "models.aliases": "<alias>",
     "models.overrides": "<provider>",
     "models.overrides.<provider>": "<model>",

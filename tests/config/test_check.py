@@ -120,7 +120,7 @@ def test_values_that_contradict_each_other_are_faults() -> None:
         }
     ) == [
         "store: give only one of url, url_env and url_file",
-        "keys: give only one of kek_file and kek_env",
+        "keys: give only one of kek_file, kek_env and kek_command",
         "keys: give only one of pepper_file and pepper_env",
         "retries.backoff_base_s: must not exceed backoff_cap_s",
         "timeouts.first_token_s: must not exceed total_s",
@@ -210,3 +210,14 @@ def test_a_store_url_holds_no_password_in_the_file() -> None:
 def test_an_allow_rule_is_a_network_and_a_port(rule: str) -> None:
     assert allow_rule_fault(rule) is not None
     assert len(faults_of({"endpoints": {"allow": [rule]}})) == 1
+
+
+def test_a_program_for_keys_is_named_by_its_whole_path_and_stands_alone() -> None:
+    """B-09."""
+    assert faults_of({"keys": {"kek_command": ["/usr/bin/get-kek", "prod"]}}) == []
+    assert faults_of({"keys": {"kek_command": ["get-kek"]}}) == [
+        "keys.kek_command: must begin with the absolute path of a program"
+    ]
+    assert faults_of({"keys": {"kek_command": ["/usr/bin/get-kek"], "kek_file": "ring"}}) == [
+        "keys: give only one of kek_file, kek_env and kek_command"
+    ]

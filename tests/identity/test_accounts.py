@@ -346,28 +346,6 @@ async def test_recall_knows_without_io_and_confirm_settles_it(store: RedisStore)
         two.accounts.recall(bearer("junk"))
 
 
-async def test_recheck_ends_what_outlived_its_token(store: RedisStore) -> None:
-    scene = make_scene(store)
-    user_id, token, token_id = await user_with_token(scene)
-    caller = await scene.accounts.authenticate(bearer(token))
-    assert (await scene.accounts.recheck(caller)).token == caller.token
-
-    await scene.tokens.revoke(user_id, token_id)
-    with pytest.raises(AuthenticationFailed):
-        await scene.accounts.recheck(caller)
-
-
-async def test_recheck_ends_what_outlived_its_user(store: RedisStore) -> None:
-    scene = make_scene(store)
-    user_id, token, _ = await user_with_token(scene)
-    caller = await scene.accounts.authenticate(bearer(token))
-
-    await scene.users.remove(user_id)
-
-    with pytest.raises(AuthenticationFailed):
-        await scene.accounts.recheck(caller)
-
-
 async def test_load_reads_a_user_as_of_now(store: RedisStore) -> None:
     scene = make_scene(store)
     user_id, _, token_id = await user_with_token(scene)

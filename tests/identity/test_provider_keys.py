@@ -98,6 +98,7 @@ async def test_a_first_save_needs_the_secret(store: RedisStore) -> None:
 
 
 async def test_b04_another_audience_needs_the_secret_again(store: RedisStore) -> None:
+    """B-04."""
     scene = make_scene(store)
     user_id = await make_user(scene)
     await put(scene, user_id, "mine", own("https://llm.example/v1", secret=SECRET))
@@ -151,6 +152,7 @@ async def test_settings_change_alone_where_the_audience_stays(store: RedisStore)
 async def test_b04_a_key_repointed_in_the_store_does_not_open(
     store: RedisStore, settings: dict[str, str], type_: str, with_audience: bool
 ) -> None:
+    """B-04."""
     scene = make_scene(store)
     user_id = await make_user(scene)
     await put(scene, user_id, "mine", own("https://llm.example/v1", secret=SECRET))
@@ -166,6 +168,7 @@ async def test_b04_a_key_repointed_in_the_store_does_not_open(
 
 
 async def test_b01_swapped_keys_fail_for_these_users_only(store: RedisStore) -> None:
+    """B-01."""
     scene = make_scene(store)
     alice, bob, carol = [await make_user(scene) for _ in range(3)]
     for user_id in (alice, bob, carol):
@@ -185,6 +188,7 @@ async def test_b01_swapped_keys_fail_for_these_users_only(store: RedisStore) -> 
 
 
 async def test_b02_two_swapped_keys_of_one_user_fail(store: RedisStore) -> None:
+    """B-02."""
     scene = make_scene(store)
     user_id = await make_user(scene)
     for name in ("one", "two"):
@@ -200,6 +204,7 @@ async def test_b02_two_swapped_keys_of_one_user_fail(store: RedisStore) -> None:
 
 
 async def test_b03_a_moved_data_key_opens_nothing(store: RedisStore) -> None:
+    """B-03. The user whose data key it was, and all others, are served as before."""
     scene = make_scene(store)
     alice, bob = await make_user(scene), await make_user(scene)
     await put(scene, bob, "openai", KeyChange(secret=SECRET))

@@ -99,7 +99,7 @@ async def test_every_method_that_writes_is_in_the_table() -> None:
 
     assert public == {
         "users.create", "users.put_by_external_id", "users.get", "users.find", "users.change",
-        "users.remove", "tokens.mint", "tokens.list_tokens", "tokens.revoke", "keys.put",
+        "users.remove", "users.finish_removal", "tokens.mint", "tokens.list_tokens", "tokens.revoke", "keys.put",
         "keys.list_keys", "keys.remove", "keys.open_key", "keys.note_use",
     }  # fmt: skip
 

@@ -5,11 +5,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from gateway.errors import Conflict, InvalidRequest, NotFound, RecordIntegrity
 from gateway.identity.changes import NewUser, OwnChange, UserChange
 from gateway.identity.minting import TokenRequest
 from gateway.identity.provider_keys import KeyChange
+from gateway.identity.removal import Destroyed
 from gateway.store import names
 from gateway.store.base import Argument, Script
 from gateway.store.client import RedisStore
@@ -144,7 +146,7 @@ async def test_nobody_is_not_found(store: RedisStore, user_id: str) -> None:
     assert await store.run("KEYS", "*") == []
 
 
-async def test_a_removed_user_leaves_nothing_but_a_mark_that_they_are_gone(
+async def test_a_removed_user_leaves_what_was_booked_and_a_mark_that_counts_what_was(
     store: RedisStore,
 ) -> None:
     scene = make_scene(store)
@@ -153,18 +155,26 @@ async def test_a_removed_user_leaves_nothing_but_a_mark_that_they_are_gone(
     await scene.tokens.mint(user.id, TokenRequest("app"))
     await scene.keys.put(user.id, "openai", KeyChange(secret="sk-0123456789abcdef"), OFFER)
     await scene.keys.note_use(user.id, "openai", "ok")
-    await store.run("HSET", names.context(user.id, "entries"), "1", "sealed")
+    await store.run("HSET", names.context(user.id, "entries"), "1", "sealed", "2", "sealed")
+    await store.run("ZADD", names.context_days(user.id, "entries"), 1, "1", 2, "2")
     await store.run("SET", names.usage_request(user.id, "req_1"), "row")
     others_keys = set(await store.run("KEYS", f"*{other.id}*"))
 
-    removed = await scene.users.remove(user.id, kinds=["entries"])
+    removed = await scene.users.remove(user.id, kinds=["entries", "habits"], receipt="er_1")
 
-    assert removed == user
+    assert removed.destroyed == Destroyed(1, 1, 1, {"entries": 2})
+    assert (removed.at, removed.receipt) == (int(scene.clock.now()), "er_1")
     everything = set(await store.run("KEYS", "*"))
     shared = {names.users(), names.external_ids(), names.external_id("43")}
     assert everything == others_keys | {name.encode() for name in shared} | {
-        names.user_gone(user.id).encode()
+        names.user_gone(user.id).encode(),
+        names.usage_request(user.id, "req_1").encode(),
     }
+    mark = await store.run("GET", names.user_gone(user.id))
+    assert b"42" not in mark
+    assert await scene.users.finish_removal(user.id) == replace(
+        removed, external_id=None, digests=""
+    )
     assert [left.id for left in (await scene.users.index.page()).users] == [other.id]
     for lost in (scene.users.get(user.id), scene.users.find("42"), scene.users.remove(user.id)):
         with pytest.raises(NotFound):
@@ -186,6 +196,12 @@ async def test_the_data_keys_and_tokens_go_first_and_together(store: RedisStore)
         await dying.users.remove(user.id)
 
     assert await store.run("KEYS", f"*{{u:{user.id}}}*") == [names.user_gone(user.id).encode()]
+    assert await store.run("EXISTS", names.external_id("42"))
+    assert len(await store.run("KEYS", names.token_index("*"))) == 1
+
+    assert await scene.users.finish_removal(user.id)  # whoever finds it, later
+
+    assert await store.run("KEYS", "*") == [names.user_gone(user.id).encode()]
     assert (await scene.users.index.page()).users == []
     with pytest.raises(NotFound):
         await scene.users.find("42")

@@ -22,7 +22,7 @@ def test_embeddings_are_answered_and_booked(gateway: RunningGateway) -> None:
     assert row["tokens"]["input"] == reply.usage.prompt_tokens
     assert row["feature"] == "embeddings"
     assert float(row["cost_usd"]) > 0
-    assert row["context"]["kinds"] == []
+    assert row["context"]["kinds"] == {}
 
 
 def test_base64_and_numbers_are_the_same_vectors(gateway: RunningGateway) -> None:

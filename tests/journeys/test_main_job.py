@@ -83,8 +83,19 @@ def test_a_request_is_booked_as_the_provider_sold_it(
             "tokens": row["tokens"],
             "total_tokens": row["total_tokens"],
             "cost_usd": row["cost_usd"],
+            "by_certainty": {
+                "measured": {
+                    "attempts": 1,
+                    "total_tokens": row["total_tokens"],
+                    "cost_usd": row["cost_usd"],
+                },
+                "estimated": {"attempts": 0, "total_tokens": 0, "cost_usd": "0"},
+                "aborted": {"attempts": 0, "total_tokens": 0, "cost_usd": "0"},
+            },
             "estimated_requests": 0,
             "unpriced_requests": 0,
+            "ceiling_requests": 0,
+            "approximate_requests": 0,
         }
     ]
 

@@ -13,7 +13,7 @@ from gateway.offers.models import Because, ListedBy, OfferedModel, Wish, assembl
 from gateway.providers.listing import ListedModel
 from gateway.routing.plan import plan_route
 from gateway.types.account import AccountView
-from gateway.types.models import FREE_PRICE
+from gateway.types.models import PriceState
 from tests.routing.scenes import configured, key, user
 
 HOME = "https://home.example/v1"
@@ -161,7 +161,7 @@ def test_models_of_the_config_are_offered_with_its_word_on_them() -> None:
     offered = offers(user("groq"), configured({"models": {"overrides": table}}))
     assert offered["house"].listed_by is ListedBy.CONFIG
     assert offered["house"].info.context_window == 99
-    assert offered["house"].info.price == FREE_PRICE
+    assert offered["house"].info.price.state is PriceState.FREE
     assert "any-*" not in offered
 
 

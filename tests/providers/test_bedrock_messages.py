@@ -541,6 +541,16 @@ def test_points_of_an_hour_come_before_shorter_ones_or_are_shortened() -> None:
     ]
 
 
+def test_a_short_point_keeps_its_lifetime_behind_another() -> None:
+    short = {**MARK, "ttl": "5m"}
+    content = [text("a", cache_control=MARK), text("b", cache_control=short)]
+
+    found = turns({"role": "user", "content": content})[0]["content"]
+
+    points = [b["cachePoint"] for b in found if "cachePoint" in b]
+    assert points == [{"type": "default"}, {"type": "default", "ttl": "5m"}]
+
+
 def test_no_point_stands_behind_thinking() -> None:
     thought = {"type": "thinking", "text": "t", "signature": "s", "format": "bedrock"}
     message = asked(call("a"), content=[text(" ", cache_control=MARK)], reasoning_details=[thought])

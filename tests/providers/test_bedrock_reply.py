@@ -462,7 +462,7 @@ def test_what_openai_has_no_word_for_is_passed_on() -> None:
             Usage(input=1, cache_write=40, cache_write_1h=60, output=1),
         ),
         (
-            {"inputTokens": 1.0, "outputTokens": None, "cacheReadInputTokens": -1},
+            {"inputTokens": 1.0, "outputTokens": 0.0, "cacheReadInputTokens": -1},
             Usage(input=1),
         ),
     ],

@@ -59,6 +59,17 @@ def test_leading_system_messages_become_the_instruction() -> None:
     assert sent["contents"] == [user("hi")]
 
 
+def test_beside_a_cache_made_beforehand_instructions_are_the_first_words() -> None:
+    """The cache holds an instruction of its own; another one is a 400."""
+    cached = {"cachedContent": "cachedContents/1"}
+
+    sent = native({"messages": [{"role": "system", "content": "a"}, *HI], **cached})
+
+    assert "systemInstruction" not in sent
+    assert sent["contents"] == [user("a", "hi")]
+    assert native(cached)["contents"] == [user("hi")]
+
+
 def test_a_later_system_message_stays_at_its_place() -> None:
     found = turns(*HI, {"role": "system", "content": "now"}, {"role": "user", "content": "go"})
 

@@ -42,7 +42,7 @@ def audio(tokens: int, modality: Any = "AUDIO") -> list[dict[str, Any]]:
                 "cacheTokensDetails": audio(118),
                 "candidatesTokenCount": 202,
             },
-            Usage(input=354, cache_read=1122, audio_input=42, output=202),
+            Usage(input=354, cache_read=1004, audio_input=42, output=202, audio_cache_read=118),
         ),
         (
             {"promptTokenCount": 50, "promptTokensDetails": audio(20, 4)},

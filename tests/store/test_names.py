@@ -20,9 +20,16 @@ def test_no_two_names_are_alike() -> None:
     assert len(set(keys().values())) == len(keys())
 
 
+EVERYONES = {"totals_day"}
+
+
 def test_keys_of_a_user_share_a_slot_and_others_have_no_tag() -> None:
     for name, key in keys().items():
         assert key.startswith(names.PREFIX)
+        if name in EVERYONES:
+            assert key.startswith("gw:{u:}:")
+            assert names.limit_used("", "all", "cost_day", "d1").startswith("gw:{u:}:")
+            continue
         of_user = "user_id" in inspect.signature(getattr(names, name)).parameters
         assert key.startswith("gw:{u:<user_id>}:") == of_user
         assert ("{" in key) == of_user

@@ -8,13 +8,15 @@ import msgspec
 
 from gateway.supervisor.run import run
 from gateway.supervisor.settings import Ready, ServeSettings
+from tests.supervisor.dumpable import dumpable
 
 
 def report(ready: Ready) -> None:
     modules = sorted({name.partition(".")[0] for name in sys.modules})
     whole = Path(sys.argv[2])
     part = whole.with_suffix(".part")
-    part.write_bytes(msgspec.json.encode({"ready": ready, "modules": modules}))
+    said = {"ready": ready, "modules": modules, "dumpable": dumpable()}
+    part.write_bytes(msgspec.json.encode(said))
     part.rename(whole)
 
 

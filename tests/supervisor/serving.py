@@ -36,6 +36,7 @@ class Serving:
         self._log = stem.with_suffix(".log")
         self._report = stem.with_suffix(".json")
         self.modules: list[str] = []
+        self.dumpable: int | None = None
         self.ready: Ready
 
     @property
@@ -52,6 +53,7 @@ class Serving:
         report = msgspec.json.decode(self._report.read_bytes())
         self.ready = msgspec.convert(report["ready"], Ready)
         self.modules = report["modules"]
+        self.dumpable = report["dumpable"]
 
     def get(self, path: str = "/") -> httpx.Response:
         return httpx.get(f"http://127.0.0.1:{self.port}{path}", timeout=10)

@@ -9,6 +9,7 @@ from typing import Any
 
 from gateway.config.worker import AsgiCallable, WorkerSettings
 from gateway.errors import ConfigError
+from tests.supervisor.dumpable import dumpable
 
 
 class StubApp:
@@ -49,6 +50,7 @@ class StubApp:
             "port": scope["server"][1],
             "metrics_dir": os.environ.get("PROMETHEUS_MULTIPROC_DIR"),
             "store_url": self.settings.store_url,
+            "dumpable": dumpable(),
         }
 
     async def stream(self, send: Any) -> None:

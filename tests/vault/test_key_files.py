@@ -12,6 +12,7 @@ from gateway.vault.key_files import (
     SecretSource,
     key_sources,
     read_source,
+    replace_secret,
     write_new_secret,
 )
 
@@ -45,6 +46,7 @@ def test_a_secret_that_is_nowhere_is_none(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o660, 0o604, 0o700, 0o4600])
 def test_b08_a_file_that_others_may_read_is_refused(tmp_path: Path, mode: int) -> None:
+    """B-08. The message names the setting, never the value."""
     path = private_file(tmp_path / "kek", "the-value", mode)
 
     with pytest.raises(ConfigError) as caught:
@@ -55,6 +57,7 @@ def test_b08_a_file_that_others_may_read_is_refused(tmp_path: Path, mode: int) -
 
 
 def test_b08_a_symbolic_link_is_refused(tmp_path: Path) -> None:
+    """B-08."""
     private_file(tmp_path / "real", "the-value")
     (tmp_path / "kek").symlink_to(tmp_path / "real")
 
@@ -64,6 +67,7 @@ def test_b08_a_symbolic_link_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
 def test_b08_a_file_of_another_user_is_refused(tmp_path: Path) -> None:
+    """B-08."""
     path = private_file(tmp_path / "kek", "the-value")
     os.chown(path, 12345, -1)
 
@@ -129,3 +133,27 @@ def test_what_the_config_names_is_never_made_and_is_called_by_its_setting(tmp_pa
 
     assert sources.kek == SecretSource("keys.kek_file", Path("/run/kek"))
     assert sources.pepper == SecretSource("keys.pepper_env", variable="MY_PEPPER")
+
+
+def test_a_secret_is_replaced_whole_and_what_a_killed_writer_left_is_removed(
+    tmp_path: Path,
+) -> None:
+    path = private_file(tmp_path / "kek.json", "first", 0o400)
+    private_file(tmp_path / ".kek.json.4711", "half of a ri")
+    private_file(tmp_path / "kek.json.bak", "the operator's own")
+
+    replace_secret(path, "second", "keys.kek")
+
+    assert path.read_text() == "second"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["kek.json", "kek.json.bak"]
+
+
+def test_a_secret_that_cannot_be_replaced_stays(tmp_path: Path) -> None:
+    (tmp_path / "kek.json").mkdir()
+
+    with pytest.raises(ConfigError, match="cannot write") as caught:
+        replace_secret(tmp_path / "kek.json", "the-value", "keys.kek")
+
+    assert "the-value" not in str(caught.value)
+    assert [each.name for each in tmp_path.iterdir()] == ["kek.json"]

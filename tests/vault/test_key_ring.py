@@ -65,6 +65,7 @@ def test_new_keys_are_wrapped_under_the_primary_and_old_ones_still_open() -> Non
 
 
 def test_b06_a_dek_under_an_unknown_kek_id_does_not_open() -> None:
+    """B-06."""
     wrapped = KeyRing({2: KEK_2}, 2).wrap("u_a", 1, NONCE, DEK)
 
     with pytest.raises(RecordIntegrity):
@@ -82,6 +83,7 @@ def test_the_same_id_with_other_bytes_does_not_open() -> None:
 def test_b03_a_wrapped_dek_moved_to_another_user_or_number_does_not_open(
     user: str, number: int
 ) -> None:
+    """B-03. User and number are in the associated data."""
     ring = KeyRing({1: KEK_1}, 1)
     wrapped = ring.wrap("u_a", 1, NONCE, DEK)
 

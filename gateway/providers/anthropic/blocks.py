@@ -81,7 +81,7 @@ class ReplySteps:
             extra={"service_tier": tier} if tier else {},
         )
         extras = top_level_extras(message)
-        found: list[ev.Event] = [start, ev.Usage(self._usage.usage)]
+        found: list[ev.Event] = [start, *self._usage.events()]
         return [*found, ev.Extra(None, extras)] if extras else found
 
     def _open_block(self, event: JsonObject) -> list[ev.Event]:
@@ -231,7 +231,7 @@ class ReplySteps:
         native = delta.get("stop_reason")
         if isinstance(native, str) and not self._has_finished:
             found.extend(self._finish(native, delta))
-        return [*found, ev.Usage(self._usage.usage)]
+        return [*found, *self._usage.events()]
 
     def _finish(self, native: str | None, delta: JsonObject) -> list[ev.Event]:
         found: list[ev.Event] = []

@@ -12,6 +12,7 @@ import orjson
 from gateway.providers.anthropic.cache import limit_breakpoints
 from gateway.providers.anthropic.changes import tell_changes
 from gateway.providers.anthropic.messages import Conversation, build_conversation
+from gateway.providers.anthropic.native import is_thought, without_thoughts
 from gateway.providers.anthropic.output import json_format, json_words
 from gateway.providers.anthropic.plan import Plan, make_plan
 from gateway.providers.anthropic.reasoning import Thinking, plan_thinking
@@ -53,6 +54,8 @@ def build_request(chat: ChatRequest, target: Target) -> UpstreamRequest:
     plan = make_plan(chat, target)
     conversation = build_conversation(chat, plan.names)
     thinking = plan_thinking(chat, target, plan, conversation.history)
+    if thinking.forgets:
+        conversation = build_conversation(without_thoughts(chat, is_thought), plan.names)
     version = target.settings.get("api_version") or DEFAULT_VERSION
     body = _body(chat, target, plan, conversation, thinking)
     if version not in _WITHOUT_SAMPLING:

@@ -7,6 +7,7 @@ from gateway.providers.anthropic.plan import JsonWay, Plan, is_forced
 from gateway.providers.anthropic.reasoning import Thinking
 from gateway.types.chat import ChatRequest
 
+FORGOTTEN = "changed: messages (thinking of earlier turns left out, as thinking is off)"
 _SAMPLING = ("temperature", "top_p", "top_k")
 
 
@@ -16,6 +17,8 @@ def tell_changes(
     """Yield a line for each wish that `body` does not carry as the client put it."""
     if is_forced(chat) and not plan.may_force:
         yield "changed: tool_choice (asked for in words: the model refuses forced calls)"
+    if thinking.forgets:
+        yield FORGOTTEN
     if plan.json is JsonWay.WORDS:
         yield "changed: response_format (asked for in words)"
     if chat.max_tokens is not None and thinking.max_tokens != chat.max_tokens:

@@ -71,7 +71,8 @@ _BY_FAMILY: Mapping[str, tuple[tuple[Version, Generation], ...]] = {
     "sonnet": (((5, 5), replace(_BOUND, off="between_tools")),),
     "haiku": (((5, 5), replace(_V5, bound_thinking=True)),),
     "fable": (((0, 0), _ALWAYS_THINKS), ((5, 1), _BOUND)),
-    "mythos": (((0, 0), _ALWAYS_THINKS),),
+    # 5.1 does not check, but takes the same request ("Preserved thinking" page, 2026-11).
+    "mythos": (((0, 0), _ALWAYS_THINKS), ((5, 1), _BOUND)),
 }
 _FAMILY_FIRST = re.compile(r"claude-([a-z]+)-(\d{1,2})(?:[-.](\d{1,2}))?(?!\d)")
 _VERSION_FIRST = re.compile(r"claude-(\d{1,2})(?:[-.](\d{1,2}))?(?:-([a-z]+))?(?![\d.])")

@@ -7,13 +7,14 @@ sends the message back with it gets exactly these blocks sent; that is also how 
 (`native_finish_reason: pause_turn`) is continued.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
+from msgspec.structs import replace
 
 from gateway.providers.anthropic.parts import Block, text_blocks
-from gateway.types.chat import Message
+from gateway.types.chat import ChatRequest, Message
 
 FORMAT = "anthropic"  # the origin that reasoning blocks and native content name
 NATIVE_CONTENT = "provider_content"
@@ -63,6 +64,34 @@ def read_native(message: Message, index: int) -> list[Block] | None:
     if spoken != said or made != calls:
         return None
     return [dict(block) for block in content if block["type"] != "text" or block["text"]]
+
+
+def without_thoughts(
+    chat: ChatRequest, is_thought: Callable[[Mapping[str, Any]], bool]
+) -> ChatRequest:
+    """Return the request without the thinking of earlier turns; what was said and called stays.
+
+    `is_thought` knows such a block among those of `provider_content`.
+    """
+    messages = tuple(_without_thoughts(message, is_thought) for message in chat.messages)
+    return replace(chat, messages=messages)
+
+
+def is_thought(block: Mapping[str, Any]) -> bool:
+    """Whether a block of Anthropic's is thinking."""
+    return block.get("type") in THINKING
+
+
+def _without_thoughts(message: Message, is_thought: Callable[[Mapping[str, Any]], bool]) -> Message:
+    extra = message.extra
+    member = extra.get(NATIVE_CONTENT)
+    content = member.get("content") if isinstance(member, Mapping) else None
+    if isinstance(member, Mapping) and isinstance(content, list):
+        kept = [b for b in content if not (isinstance(b, Mapping) and is_thought(b))]
+        extra = {**extra, NATIVE_CONTENT: {**member, "content": kept}}
+    elif not message.reasoning:
+        return message
+    return replace(message, reasoning=(), extra=extra)
 
 
 def _is_block(value: object) -> bool:

@@ -7,10 +7,11 @@ from msgspec.structs import replace
 
 from gateway.errors import UpstreamError
 from gateway.providers.anthropic.build import CARRIED, build_probe, build_request
+from gateway.providers.anthropic.cache import MAX_BREAKPOINTS
 from gateway.providers.anthropic.errors import parse_error
 from gateway.providers.anthropic.parse import AnthropicReply
 from gateway.providers.anthropic.plan import make_plan
-from gateway.providers.base import Fate, ReplyParser
+from gateway.providers.base import Fate, Placement, ReplyParser
 from gateway.providers.media_refs import find_media
 from gateway.types.chat import ChatRequest
 from gateway.types.embeddings import EmbeddingJob, EmbeddingReply
@@ -70,6 +71,11 @@ class AnthropicProvider:
         """Return the pictures and documents by plain `http://`, which Anthropic does not fetch."""
         del target
         return find_media(chat, lambda url: url[:7].lower() == "http://")
+
+    def placement(self, target: Target) -> Placement:
+        """Return how the user's context block is taken: every Claude's cache has markers."""
+        del target
+        return Placement(MAX_BREAKPOINTS)
 
     def build_chat(self, chat: ChatRequest, target: Target) -> UpstreamRequest:
         """Write the native request, without credentials.

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gateway.providers.anthropic.generations import Generation
 from gateway.providers.anthropic.plan import Plan, is_forced, wants_budget
@@ -27,15 +28,20 @@ _BUDGETS: Mapping[str, int] = {
     "max": 32768,
 }
 _EFFORT_ORDER = ("low", "medium", "high", "xhigh", "max")
+_UNCONTROLLED = ("disabled", "between_tools")  # `thinking.type`s that take no `block_binding`
 _ADAPTIVE = (ReasoningStyle.ADAPTIVE, ReasoningStyle.BUDGET_OR_ADAPTIVE)
 
 
 class Thinking(Struct, frozen=True):
-    """What to send: the `thinking` object, the `output_config.effort` word, and `max_tokens`."""
+    """What to send: the `thinking` object, the `output_config.effort` word, and `max_tokens`.
+
+    `forgets`: thinking of earlier turns must be left out of the request.
+    """
 
     max_tokens: int
     body: Mapping[str, Any] | None = None
     effort: str | None = None
+    forgets: bool = False
 
     @property
     def is_on(self) -> bool:
@@ -158,12 +164,17 @@ def _unbound(thinking: Thinking, generation: Generation, history: History) -> Th
     """Have thinking dropped, not refused, where something before it has changed.
 
     Clients trim histories, and the user's context in front of them changes from day to day: on
-    models that bind their thinking to all that came before it, the default is a 400.
+    models that bind their thinking to all that came before it, the default is a 400, and as the
+    thinking stays in the history, one for every request that follows. Where thinking is off nothing
+    can be said about it, but the history is checked all the same ("Preserved thinking" and "Fix a
+    thinking block bound to a different conversation" pages, 2026-11): then it is left out.
     """
     if not (generation.bound_thinking and history.has_blocks):
         return thinking
     body: dict[str, Any] = {"type": "adaptive"} if thinking.body is None else dict(thinking.body)
+    if body.get("type") in _UNCONTROLLED:
+        return replace(thinking, forgets=True)
     if body.get("type") != "adaptive" or "block_binding" in body:
         return thinking
     body["block_binding"] = {"prefix_mismatch_behavior": "drop_block"}
-    return Thinking(thinking.max_tokens, body, thinking.effort)
+    return replace(thinking, body=body)

@@ -1,8 +1,9 @@
 """Token counts: Anthropic's running totals in our disjoint buckets."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
+from gateway.types import events as ev
 from gateway.types.usage import Usage
 
 _COUNTS = (
@@ -12,6 +13,11 @@ _COUNTS = (
     "cache_creation_input_tokens",
 )
 _NESTED = ("cache_creation", "output_tokens_details", "server_tool_use")
+# What a reply says of how it was served, where that has its own price (platform.claude.com/docs/en/
+# about-claude/pricing, 2026-11): fast mode, inference in the US only, bought capacity.
+_SERVICES = (("speed", "fast"), ("inference_geo", "us"), ("service_tier", "priority"))
+_OTHER_MODEL = "another_model"  # an adviser, charged beside what is counted here
+_ABSURD = 1_000_000_000  # no reply has that many tokens
 
 
 class UsageTotals:
@@ -24,6 +30,8 @@ class UsageTotals:
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}
         self._iterations: list[Any] = []
+        self._service: dict[str, str] = {}
+        self._is_impossible = False
 
     def update(self, usage: object) -> None:
         """Take a `usage` object."""
@@ -34,9 +42,14 @@ class UsageTotals:
             inner = usage.get(name)
             if isinstance(inner, Mapping):
                 self._overwrite(inner, tuple(inner), f"{name}.")
+        self._service |= {
+            name: word for name, word in _SERVICES if str(usage.get(name)).lower() == word
+        }
         iterations = usage.get("iterations")
         if isinstance(iterations, list):
             self._iterations = iterations
+            if any(isinstance(entry, Mapping) and entry.get("model") for entry in iterations):
+                self._service["iterations"] = _OTHER_MODEL
 
     @property
     def usage(self) -> Usage:
@@ -54,6 +67,14 @@ class UsageTotals:
                 buckets = _sum(buckets, extra.usage)
         return buckets
 
+    def events(self) -> list[ev.Event]:
+        """Return everything that a price depends on; nothing where the counts cannot be true."""
+        if self._is_impossible or not self._counts.keys() >= {"input_tokens", "output_tokens"}:
+            return []
+        service = "+".join(self._service.values()) or None
+        searches = self._counts.get("server_tool_use.web_search_requests", 0)
+        return [ev.Usage(self.usage, service=service, searches=searches)]
+
     @property
     def server_tools(self) -> dict[str, int]:
         """Return how often tools on the provider's side ran; they cost extra."""
@@ -67,8 +88,15 @@ class UsageTotals:
     def _overwrite(self, source: Mapping[str, Any], names: tuple[str, ...], prefix: str) -> None:
         for name in names:
             count = source.get(name)
-            if isinstance(count, int | float) and not isinstance(count, bool) and count >= 0:
+            if _is_count(count):
                 self._counts[prefix + name] = int(count)
+            elif count is not None and not prefix:
+                self._is_impossible = True
+
+
+def _is_count(value: Any) -> TypeGuard[int | float]:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and 0 <= value <= _ABSURD
 
 
 def _buckets(counts: Mapping[str, int]) -> Usage:

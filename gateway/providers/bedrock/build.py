@@ -10,14 +10,17 @@ from typing import Any
 
 import orjson
 
+from gateway.providers.anthropic.changes import FORGOTTEN
+from gateway.providers.anthropic.native import without_thoughts
 from gateway.providers.bedrock.cache import settle_cache_points
 from gateway.providers.bedrock.endpoint import control_url, model_url, region_header
 from gateway.providers.bedrock.media import Block
 from gateway.providers.bedrock.messages import Conversation, build_conversation
+from gateway.providers.bedrock.native import REASONING
 from gateway.providers.bedrock.output import json_words, text_format
 from gateway.providers.bedrock.parts import CACHE_POINT, cache_point
 from gateway.providers.bedrock.plan import Plan, make_plan
-from gateway.providers.bedrock.sampling import plan_sampling
+from gateway.providers.bedrock.sampling import Sampling, plan_sampling
 from gateway.providers.bedrock.tools import (
     build_choice,
     build_tools,
@@ -53,7 +56,12 @@ def build_request(chat: ChatRequest, target: Target) -> UpstreamRequest:
     Raises InvalidRequest for what Bedrock cannot express.
     """
     plan = make_plan(chat, target)
-    body = _body(chat, target, plan, build_conversation(chat, target, plan.family))
+    talk = build_conversation(chat, target, plan.family)
+    sampling = plan_sampling(chat, target, plan, talk.history)
+    if sampling.forgets:
+        chat = without_thoughts(chat, lambda block: REASONING in block)
+        talk = build_conversation(chat, target, plan.family)
+    body = _body(chat, plan, talk, sampling)
     accept = _EVENTS if chat.stream else _JSON
     return UpstreamRequest(
         "POST",
@@ -61,6 +69,7 @@ def build_request(chat: ChatRequest, target: Target) -> UpstreamRequest:
         (("content-type", _JSON), ("accept", accept), *region_header(target)),
         orjson.dumps(body),
         stream=chat.stream,
+        warnings=(FORGOTTEN,) if sampling.forgets else (),
     )
 
 
@@ -70,7 +79,7 @@ def build_probe(target: Target) -> UpstreamRequest:
     return UpstreamRequest("GET", url, (("accept", _JSON), *region_header(target)), b"")
 
 
-def _body(chat: ChatRequest, target: Target, plan: Plan, talk: Conversation) -> dict[str, Any]:
+def _body(chat: ChatRequest, plan: Plan, talk: Conversation, sampling: Sampling) -> dict[str, Any]:
     """Write the body; members without a value are left out, and the client's own come last."""
     tools = build_tools(chat, plan, talk.messages)
     choice = build_choice(chat, plan, tools)
@@ -79,7 +88,6 @@ def _body(chat: ChatRequest, target: Target, plan: Plan, talk: Conversation) -> 
     settle_cache_points(tools, system, talk.messages, plan.family)
     words = (*tool_words(chat, plan, tools), json_words(chat, plan))
     system, messages = _with_words([text for text in words if text], system, talk.messages, plan)
-    sampling = plan_sampling(chat, target, plan, talk.history)
     tool_config = {"tools": tools, "toolChoice": choice}
     format_ = text_format(chat, plan)
     members: dict[str, Any] = {

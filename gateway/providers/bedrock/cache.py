@@ -79,9 +79,10 @@ def _shorten_late_hours(lists: tuple[list[Block], ...]) -> None:
     """Let points of an hour be followed by shorter ones only: the other order is refused."""
     has_short = False
     for block in (block for blocks in lists for block in blocks if CACHE_POINT in block):
-        if has_short:
-            block[CACHE_POINT].pop("ttl", None)
-        has_short = has_short or block[CACHE_POINT].get("ttl") != "1h"
+        is_hour = block[CACHE_POINT].get("ttl") == "1h"
+        if has_short and is_hour:
+            del block[CACHE_POINT]["ttl"]
+        has_short = has_short or not is_hour
 
 
 def _keep_distance(blocks: list[Block]) -> None:

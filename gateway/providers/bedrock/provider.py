@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from gateway.errors import UpstreamError
-from gateway.providers.base import Fate, ReplyParser
+from gateway.providers.base import Fate, Placement, ReplyParser
 from gateway.providers.bedrock.build import CARRIED, build_probe, build_request
 from gateway.providers.bedrock.embeddings import build_embeddings, parse_embeddings
 from gateway.providers.bedrock.endpoint import REGION_HEADER, signing_region
 from gateway.providers.bedrock.errors import parse_error
+from gateway.providers.bedrock.families import MAX_CACHE_POINTS, family_of
 from gateway.providers.bedrock.media import is_web_url
 from gateway.providers.bedrock.parse import BedrockReply
 from gateway.providers.bedrock.plan import make_plan
@@ -79,6 +80,11 @@ class BedrockProvider:
                 elif isinstance(part, File) and is_web_url(part.data or ""):
                     found.append(MediaRef(part.data or "", f"{where}.file.file_data"))
         return found
+
+    def placement(self, target: Target) -> Placement:
+        """Return how the model takes the user's context block: Claude and Nova take markers."""
+        marked = family_of(target.model, target.info).cache_points
+        return Placement(MAX_CACHE_POINTS if marked else 0)
 
     def build_chat(self, chat: ChatRequest, target: Target) -> UpstreamRequest:
         """Write the native request, without credentials.

@@ -25,10 +25,14 @@ _BINDING_BETA = "thinking-binding-controls-2026-08-01"
 
 
 class Sampling(Struct, frozen=True):
-    """`config` is `inferenceConfig`, `fields` are `additionalModelRequestFields`."""
+    """`config` is `inferenceConfig`, `fields` are `additionalModelRequestFields`.
+
+    `forgets`: thinking of earlier turns must be left out of the request.
+    """
 
     config: dict[str, Any]
     fields: dict[str, Any]
+    forgets: bool = False
 
 
 def plan_sampling(chat: ChatRequest, target: Target, plan: Plan, history: History) -> Sampling:
@@ -72,7 +76,7 @@ def _claude(chat: ChatRequest, family: Family, thinking: Thinking) -> Sampling:
     one_only = family.claude is not None and family.claude.one_sampling_value
     if one_only and "temperature" in limits and "topP" in limits:
         del limits["temperature" if chat.sampling.temperature == 1 else "topP"]  # 1 says nothing
-    return Sampling({**limits, **_stops(chat)}, fields)
+    return Sampling({**limits, **_stops(chat)}, fields, thinking.forgets)
 
 
 def _claude_thinking(

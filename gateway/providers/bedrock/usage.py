@@ -11,10 +11,14 @@ from typing import Any
 from gateway.providers.anthropic.lenient import as_list, as_object
 from gateway.types.usage import Usage
 
+_ABSURD = 1_000_000_000  # no reply has that many tokens
+
 
 def read_usage(raw: object) -> Usage | None:
-    """Read a `usage` object; None where there is none."""
-    if not isinstance(raw, Mapping) or not ("inputTokens" in raw or "outputTokens" in raw):
+    """Read a `usage` object; None where there is none, or none that can be true."""
+    if not isinstance(raw, Mapping):
+        return None
+    if not (_is_count(raw.get("inputTokens")) and _is_count(raw.get("outputTokens"))):
         return None
     written = _count(raw, "cacheWriteInputTokens")
     details = [as_object(detail) for detail in as_list(raw.get("cacheDetails"))]
@@ -37,6 +41,9 @@ def server_tools(raw: object) -> dict[str, Any]:
 
 def _count(raw: Mapping[str, Any], name: str) -> int:
     value = raw.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-        return 0
-    return int(value)
+    return int(value) if value is not None and _is_count(value) else 0
+
+
+def _is_count(value: Any) -> bool:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and 0 <= value <= _ABSURD

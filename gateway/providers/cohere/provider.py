@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from gateway.errors import UpstreamError
-from gateway.providers.base import Fate, ReplyParser
+from gateway.providers.base import Fate, Placement, ReplyParser
 from gateway.providers.cohere import embeddings
 from gateway.providers.cohere.build import CARRIED, build_request, endpoint
 from gateway.providers.cohere.errors import parse_error
@@ -65,6 +65,11 @@ class CohereProvider:
         """Return nothing: Cohere fetches images itself."""
         del chat, target
         return ()
+
+    def placement(self, target: Target) -> Placement:
+        """Return how the user's context block is taken: Cohere caches by itself."""
+        del target
+        return Placement()
 
     def build_chat(self, chat: ChatRequest, target: Target) -> UpstreamRequest:
         """Write the native request, without credentials.

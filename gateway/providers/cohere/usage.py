@@ -16,12 +16,14 @@ BILLED = "billed_units"
 
 
 def read_usage(raw: object) -> ev.Usage | None:
-    """Return the usage of a reply, None where it says nothing."""
+    """Return the usage of a reply, None where it says nothing, or nothing that can be true."""
     if not isinstance(raw, Mapping):
         return None
     billed = _mapping(raw, BILLED)
     tokens = _mapping(raw, "tokens") or billed
     if token_count(tokens.get("input_tokens")) is None:
+        return None
+    if token_count(tokens.get("output_tokens", 0)) is None:
         return None
     read = _count(tokens, "input_tokens") + _count(tokens, "image_tokens")
     wrote = _count(tokens, "output_tokens")

@@ -52,7 +52,8 @@ def _body(chat: ChatRequest, plan: Plan, talk: Conversation, thinking: Thinking)
     words = json_words(chat, plan)
     system = [*talk.system, *([{"text": words}] if words else [])]
     contents = talk.contents
-    if system and not plan.generation.system:
+    # A cache made beforehand holds its own instruction: beside it another one is a 400.
+    if system and (not plan.generation.system or "cachedContent" in own.body):
         contents = [{**contents[0], "parts": [*system, *contents[0]["parts"]]}, *contents[1:]]
         system = []
     tools = build_tools(chat, plan)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from gateway.errors import UpstreamError
-from gateway.providers.base import Fate, ReplyParser
+from gateway.providers.base import Fate, Placement, ReplyParser
 from gateway.providers.google.addresses import gemini_base
 from gateway.providers.google.build import build_request
 from gateway.providers.google.embeddings import build_gemini, parse_embeddings
@@ -67,6 +67,11 @@ class GeminiProvider:
         """Return the URLs in the request that the API cannot fetch by itself."""
         plan = make_plan(chat, target, vertex=False)
         return find_media(chat, lambda url: must_fetch(url, plan))
+
+    def placement(self, target: Target) -> Placement:
+        """Return how the user's context block is taken: Google caches by itself."""
+        del target
+        return Placement()
 
     def build_chat(self, chat: ChatRequest, target: Target) -> UpstreamRequest:
         """Write the native request, without credentials.

@@ -45,15 +45,17 @@ class UsageTotals:
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}
         self._audio: dict[str, int] = {}
+        self._is_impossible = False
 
     def update(self, usage: object) -> bool:
-        """Take a `usageMetadata` object; whether anything is new."""
+        """Take a `usageMetadata` object; whether there is something new, and all of it can be true."""
         if not isinstance(usage, Mapping):
             return False
         is_new = False
         for name, value in usage.items():
             if name in _COUNTS:
                 known, count = self._counts, _count(value)
+                self._is_impossible |= value is not None and count is None
             elif name in _DETAILS and isinstance(value, list):
                 known, count = self._audio, _audio_tokens(value)
             else:
@@ -61,7 +63,7 @@ class UsageTotals:
             if count is not None and known.get(name) != count:
                 known[name] = count
                 is_new = True
-        return is_new
+        return is_new and not self._is_impossible
 
     @property
     def usage(self) -> Usage:
@@ -70,7 +72,8 @@ class UsageTotals:
         prompt = counts("promptTokenCount", 0)
         used = counts("toolUsePromptTokenCount", 0)
         cached = min(counts("cachedContentTokenCount", 0), prompt)
-        heard = audio("promptTokensDetails", 0) - audio("cacheTokensDetails", 0)
+        cached_audio = min(audio("cacheTokensDetails", 0), cached)
+        heard = audio("promptTokensDetails", 0) - cached_audio
         heard = max(heard, 0) + audio("toolUsePromptTokensDetails", 0)
         rest = prompt + used - cached
         heard = min(heard, rest)
@@ -78,11 +81,12 @@ class UsageTotals:
         spoken = min(audio("candidatesTokensDetails", 0), output)
         return Usage(
             input=rest - heard,
-            cache_read=cached,
+            cache_read=cached - cached_audio,
             audio_input=heard,
             output=output - spoken,
             reasoning=counts("thoughtsTokenCount", 0),
             audio_output=spoken,
+            audio_cache_read=cached_audio,
         )
 
 

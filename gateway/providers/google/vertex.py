@@ -6,7 +6,7 @@ from types import MappingProxyType
 import orjson
 
 from gateway.errors import UpstreamError
-from gateway.providers.base import Fate, ReplyParser
+from gateway.providers.base import Fate, Placement, ReplyParser
 from gateway.providers.errors import read_error_body
 from gateway.providers.google.addresses import vertex_base, vertex_model, vertex_url
 from gateway.providers.google.build import JSON, build_request
@@ -47,6 +47,10 @@ class VertexProvider:
     def media(self, chat: ChatRequest, target: Target) -> Sequence[MediaRef]:
         """Return the URLs in the request that the model's service cannot fetch by itself."""
         return find_claude_media(chat) if vertex_model(target).is_claude else ()
+
+    def placement(self, target: Target) -> Placement:
+        """Return how the model takes the user's context block: only Claude's cache has markers."""
+        return ANTHROPIC.placement(target) if vertex_model(target).is_claude else Placement()
 
     def build_chat(self, chat: ChatRequest, target: Target) -> UpstreamRequest:
         """Write the native request, without credentials.

@@ -114,7 +114,8 @@ class ChunkReader:
 
         Raises UpstreamError for an error inside it.
         """
-        usage = read_usage(chunk.get("usage")) or read_usage(_groq_usage(chunk))
+        usage = read_usage(chunk.get("usage"), self._quirks.charge)
+        usage = usage or read_usage(_groq_usage(chunk))
         if chunk.get("error") or chunk.get("object") == "error":
             if usage is not None:  # a failed answer is paid for too (OpenRouter, recorded)
                 yield usage

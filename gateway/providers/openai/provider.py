@@ -6,7 +6,7 @@ from types import MappingProxyType
 import orjson
 
 from gateway.errors import UpstreamError
-from gateway.providers.base import Fate, ReplyParser
+from gateway.providers.base import Fate, Placement, ReplyParser
 from gateway.providers.errors import read_error_body, upstream_error
 from gateway.providers.media_refs import find_media
 from gateway.providers.openai.embeddings import OpenAIEmbeddings
@@ -42,6 +42,13 @@ class OpenAIProvider(OpenAIEmbeddings):
         """Return the URLs the gateway must fetch: none, unless the vendor takes data URIs only."""
         del target
         return find_media(chat, lambda _: True) if self.quirks.inline_media else ()
+
+    def placement(self, target: Target) -> Placement:
+        """Return how the target's model takes the user's context block: by the vendor's quirks."""
+        breakpoints = self.quirks.breakpoints
+        most = next((n for start, n in breakpoints if target.model.startswith(start)), 0)
+        # A breakpoint needs a part of its own, and models with breakpoints take several messages.
+        return Placement(most, joined=self.quirks.one_system_message and not most)
 
     def build_chat(self, chat: ChatRequest, target: Target) -> UpstreamRequest:
         """Write the native request, without credentials."""

@@ -4,6 +4,8 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from gateway.providers.openai.charges import Charge
+
 
 class StreamEnd(StrEnum):
     """By what a stream is known to be complete: one that lacks it was cut."""
@@ -19,6 +21,8 @@ class Quirks(Struct, frozen=True):
     Requests. `replay` names the members under which an assistant message carries its earlier
     reasoning (`reasoning_content`, `reasoning`); `replay_details` sends `reasoning_details` that
     came from there. `cache_control` and `extra_content` say which extensions of history stay.
+    `breakpoints` says, by the beginning of a model's name, how many cache markers it takes.
+    `one_system_message`: there are models whose chat template refuses a second one.
     `max_tokens_field` forces a spelling; `new_limit_for_thinking`: models that think take only
     `max_completion_tokens`. `developer_role`: the role is known, else it becomes
     `system`. `reasoning_object` and `thinking_object`: the vendor takes `reasoning` (OpenRouter's)
@@ -27,12 +31,15 @@ class Quirks(Struct, frozen=True):
 
     Replies. `repair_finish`: "stop" after tool calls means "tool_calls". `citations`: sources at
     the top of the reply become annotations. `end` is by what a stream is known to be complete.
+    `charge` reads from `usage` what the vendor says it charged.
     """
 
     replay: tuple[str, ...] = ()
     replay_details: bool = False
     cache_control: bool = False
     extra_content: bool = False
+    breakpoints: tuple[tuple[str, int], ...] = ()
+    one_system_message: bool = False
     max_tokens_field: str | None = None
     new_limit_for_thinking: bool = False
     developer_role: bool = False
@@ -43,6 +50,7 @@ class Quirks(Struct, frozen=True):
     repair_finish: bool = True
     citations: bool = False
     end: StreamEnd = StreamEnd.DONE
+    charge: Charge | None = None
 
 
 OPENAI_QUIRKS = Quirks(developer_role=True, new_limit_for_thinking=True, repair_finish=False)

@@ -215,7 +215,7 @@ class _WholeReply:
 
     def _events(self, reply: JsonObject, body: bytes) -> list[ev.Event]:
         self._check_choices(reply)
-        usage = read_usage(reply.get("usage"))
+        usage = read_usage(reply.get("usage"), self._quirks.charge)
         if self._passing and usage is not None and self._is_passable(reply):
             return [self._reader.start(reply), usage, ev.Verbatim(body, 1), ev.End()]
         return [*self._reader.read(reply, whole=True), ev.End()]

@@ -11,6 +11,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from gateway.providers.openai.charges import Charge
 from gateway.types import events as ev
 from gateway.types.usage import Usage
 
@@ -34,11 +35,11 @@ class _Impossible(Exception):
     """A number that cannot be a count of tokens."""
 
 
-def read_usage(raw: object) -> ev.Usage | None:
+def read_usage(raw: object, charge: Charge | None = None) -> ev.Usage | None:
     """Return the usage of a reply, None where there is none or it cannot be true.
 
     A negative, fractional, textual or absurdly large number makes the whole object worthless: the
-    caller estimates instead. A detail that is larger than its whole is ignored (Grok on Azure
+    caller estimates instead. `charge` reads what the vendor says it charged. A detail that is larger than its whole is ignored (Grok on Azure
     counts a hidden prefix as cached). `raw` is kept on the event where clients can use it as it is.
     """
     if not isinstance(raw, Mapping):
@@ -52,7 +53,9 @@ def read_usage(raw: object) -> ev.Usage | None:
     apart = counts.total == counts.prompt + counts.completion + counts.reasoning
     apart = apart and counts.reasoning > 0
     as_is = counts.total == counts.prompt + counts.completion and not apart
-    return ev.Usage(_buckets(counts, reasoning_apart=apart), raw if as_is else None)
+    charged = charge(raw) if charge is not None else None
+    usage = _buckets(counts, reasoning_apart=apart)
+    return ev.Usage(usage, raw if as_is else None, cost_nano=charged)
 
 
 def _read_counts(raw: Mapping[str, Any]) -> _Counts | None:

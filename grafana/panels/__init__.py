@@ -1,0 +1,1 @@
+"""Makes `grafana/dashboards/*.json`: `python -m grafana.panels`, or `make dashboards`."""
