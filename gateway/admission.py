@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 
 from msgspec import Struct
 
-from gateway.accounting.limits.counters import USER, feature_subject, token_subject
+from gateway.accounting.limits.counters import USER, Standing, feature_subject, token_subject
 from gateway.accounting.limits.gate import Admission, Gate, Stale, Wanted
 from gateway.accounting.limits.reserve import Reservation, prompt_tokens, reserve
 from gateway.config.schema_limits import Limits
@@ -99,6 +99,14 @@ class Entrance:
             self._accounts.trust(caller)
             return None
         return None if current.account is caller.account else current
+
+    async def look(self, wanted: Wanted) -> tuple[Standing, ...]:
+        """Return how the counters stand that a request would be let in by. Raises StoreAway."""
+        return await self._gate.look(wanted)
+
+    def end(self, admission: Admission) -> None:
+        """Note that a request has ended; what it holds in the store is released behind its rows."""
+        self._gate.end(admission)
 
     async def _ask(self, caller: Caller, wanted: Wanted) -> Admission | Stale:
         try:

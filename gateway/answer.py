@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from gateway.accounting.cost import format_usd
 from gateway.accounting.meter import Meter
 from gateway.accounting.rows import LedgerRow, Status
 from gateway.attempt import OpenedReply
-from gateway.booking import book_attempt, price_warnings
+from gateway.booking import book_attempt, price_warnings, reached
 from gateway.errors import UpstreamError
 from gateway.exchange import JSON_HEADERS, STREAM_HEADERS, Attempt, Downstream, Exchange
 from gateway.metrics import CHUNK_GAP_SECONDS
@@ -17,6 +17,9 @@ from gateway.types import events as ev
 from gateway.types.chat import ChatRequest
 from gateway.types.usage import Certainty
 from gateway.wire.chat_write import CompletionWriter, StreamWriter
+
+MOST_DRAINED_TOKENS: Final = 4_096
+"""So much is read on for a client that has hung up, and whose user wants answers finished."""
 
 
 class Answer:
@@ -31,8 +34,9 @@ class Answer:
         self._opened = opened
         self._meter = Meter()
         self._held_usage: ev.Usage | None = None
+        self._written_for_client: int | None = None
         self._asked: float | None = None  # when the next piece was waited for
-        self._booked: tuple[LedgerRow, asyncio.Task[None]] | None = None
+        self._booked: LedgerRow | None = None
         for event in opened.first:
             if isinstance(event, ev.Start):
                 self._meter.add(event, 0.0)  # the model's name is needed for the headers
@@ -42,6 +46,10 @@ class Answer:
 
         Raises GatewayError only before anything was sent; later faults become an error event.
         """
+        exchange, attempt = self._exchange, self._attempt
+        exchange.ledger.watch(
+            attempt.opening.number, lambda: reached(exchange, attempt, self._meter)
+        )
         try:
             if self._chat.stream:
                 await self._write_stream(downstream)
@@ -67,10 +75,9 @@ class Answer:
                     self._meter.add(event, exchange.clock.monotonic())
                     writer.add(event)
         except UpstreamError as error:
-            await self._book(Status.CUT, error.failure.value)[1]
+            self._book(Status.CUT, error.failure.value)
             raise to_client_error(error, self._attempt.target) from None
-        row, booked = self._book(Status.OK)
-        await booked
+        row = self._book(Status.OK)
         headers = self._headers(JSON_HEADERS)
         if row.cost_nano is not None:
             headers["x-gateway-cost-usd"] = format_usd(row.cost_nano)
@@ -93,18 +100,28 @@ class Answer:
         try:
             async for events in self._opened.events():
                 self._note_gap()
-                chunk = b"".join([await self._write_event(writer, event) for event in events])
+                chunk = b"".join([self._write_event(writer, event) for event in events])
                 if chunk:
                     await downstream.write(chunk, more=True)
+                if downstream.is_muted and self._has_drained():
+                    self._book(Status.CANCELLED)
+                    return
                 self._asked = exchange.clock.monotonic()
         except UpstreamError as error:
-            await self._book(Status.CUT, error.failure.value)[1]
+            self._book(Status.CUT, error.failure.value)
             fault = to_client_error(error, self._attempt.target)
             exchange.summary.update(code=fault.code, origin=fault.origin.value)
             await downstream.write(writer.error(fault), more=False)
         else:
-            await self._book(Status.OK)[1]
+            self._book(Status.OK)
             await downstream.write(b"", more=False)
+
+    def _has_drained(self) -> bool:
+        """Whether enough was read for a client that has hung up."""
+        written = self._meter.usage(0).completion
+        if self._written_for_client is None:
+            self._written_for_client = written
+        return written - self._written_for_client >= MOST_DRAINED_TOKENS
 
     def _note_gap(self) -> None:
         """Count the provider's silence, but not the time a slow client took to read."""
@@ -112,23 +129,20 @@ class Answer:
             gap = self._exchange.clock.monotonic() - self._asked
             CHUNK_GAP_SECONDS.labels(self._attempt.target.label).observe(gap)
 
-    async def _write_event(self, writer: StreamWriter, event: ev.Event) -> bytes:
+    def _write_event(self, writer: StreamWriter, event: ev.Event) -> bytes:
         self._meter.add(event, self._exchange.clock.monotonic())
         if isinstance(event, ev.Usage):  # held: cumulative, and the cost is known only at the end
             self._held_usage = event
             return b""
         if not isinstance(event, ev.End):
             return writer.write(event)
-        row, booked = self._book(Status.OK)
-        await booked
+        row = self._book(Status.OK)
         usage = b""
         if self._held_usage is not None:
             usage = writer.usage_chunk(self._held_usage, self._late_facts(row))
         return usage + writer.write(event)
 
-    def _book(
-        self, status: Status, failure: str | None = None
-    ) -> tuple[LedgerRow, "asyncio.Task[None]"]:
+    def _book(self, status: Status, failure: str | None = None) -> LedgerRow:
         """Book the attempt; what comes after its end (a client that hangs up) changes nothing."""
         if self._booked is None:
             measured = self._meter.is_measured
@@ -141,7 +155,7 @@ class Answer:
                 meter=self._meter,
                 failure=failure,
             )
-            row = self._booked[0]
+            row = self._booked
             self._exchange.summary.update(
                 model=row.model,
                 tokens=row.usage.total,
@@ -169,6 +183,7 @@ class Answer:
         timing = {**exchange.timing, "upstream": upstream_ms}
         headers = {
             **base,
+            **exchange.admission.headers(),
             "x-gateway-provider": attempt.target.provider,
             "x-gateway-model": self._meter.model or attempt.target.model,
             "x-gateway-attempts": str(attempt.number),

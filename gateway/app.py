@@ -11,17 +11,18 @@ from starlette.types import Receive, Scope, Send
 
 from gateway import metrics
 from gateway.accounting.day_totals import booking_rules
-from gateway.accounting.ledger import Ledger
+from gateway.accounting.ledger import Ledger, open_ledger
 from gateway.assembly import Parts, assemble
 from gateway.catalogue.lookup import Catalogue
 from gateway.config.load import load
 from gateway.config.reload import reload
-from gateway.config.schema import Config
+from gateway.config.schema import Config, Fsync
 from gateway.config.snapshot import Snapshot, Snapshots, compile_config
 from gateway.config.system_clock import SystemClock
 from gateway.config.worker import AsgiCallable, WorkerSettings
 from gateway.context.counting import TokenCounter
 from gateway.context.token_desk import TokenDesk
+from gateway.endpoints.drains import Drains
 from gateway.endpoints.edge import Edge
 from gateway.endpoints.log import configure_logging
 from gateway.endpoints.services import Services
@@ -65,6 +66,7 @@ class App:
         self._connections = Connections(snapshot, clock, allow_rules(snapshot))
         self._longest_s = snapshot.config.timeouts.total_s
         self._keeper: RingKeeper | None = None
+        self._drains: Drains | None = None
         self._edge: Edge | None = None
         self._closing = AsyncExitStack()
         self._note_config(snapshot)
@@ -75,8 +77,10 @@ class App:
         return self._serve
 
     def begin_drain(self) -> None:
-        """Readiness is false from now on; requests go on being served."""
+        """Readiness is false from now on; requests go on being served, but not for nobody."""
         self._draining = True
+        if self._drains is not None:
+            self._drains.cut()
 
     async def reload(self) -> None:
         """Read the configuration and the key ring again.
@@ -113,8 +117,7 @@ class App:
         unlocked = await keeper.open(process_environment())
         for notice in unlocked.notices:
             log.warning("%s", notice)
-        ledger = Ledger(store, lambda: booking_rules(self._snapshots.current.config))
-        closing.push_async_callback(ledger.settle, _SETTLE_S)
+        ledger = self._open_ledger(store)
         parts = Parts(
             snapshots=self._snapshots,
             clock=self._clock,
@@ -128,6 +131,8 @@ class App:
             draining=lambda: self._draining,
         )
         services = assemble(parts)
+        self._drains = services.drains
+        closing.push_async_callback(services.drains.aclose)
         closing.push_async_callback(services.wear.aclose)
         closing.push_async_callback(services.model_lists.aclose)
         self._edge = Edge(services, ROUTES)
@@ -158,6 +163,24 @@ class App:
             f"worker {self._settings.worker_id}",
             lambda: self._longest_s + config.store.trust_cached_s + _KEY_GRACE_S,
         )
+
+    def _open_ledger(self, store: RedisStore) -> Ledger:
+        """Open a spool of our own, and let it be brought to the store for as long as we live."""
+        snapshots = self._snapshots
+        ledger = open_ledger(
+            Path(self._settings.data_dir) / "spool",
+            self._settings.worker_id,
+            store,
+            self._clock,
+            lambda: booking_rules(snapshots.current.config),
+            always_flush=snapshots.current.config.ledger.fsync is Fsync.ALWAYS,
+        )
+        jobs = Jobs()
+        self._closing.callback(ledger.aclose)
+        self._closing.push_async_callback(jobs.aclose)
+        self._closing.push_async_callback(ledger.settled, _SETTLE_S)
+        jobs.start("ledger", ledger.run())
+        return ledger
 
     def _token_desk(self) -> TokenDesk:
         desk = TokenDesk()

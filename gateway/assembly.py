@@ -8,9 +8,12 @@ from pathlib import Path
 from msgspec import Struct
 
 from gateway.accounting.ledger import Ledger
+from gateway.accounting.limits.gate import Gate
+from gateway.admission import Entrance
 from gateway.config.snapshot import Snapshots
 from gateway.context.counting import TokenCounter
 from gateway.context.source import ContextSource
+from gateway.endpoints.drains import Drains
 from gateway.endpoints.services import Services
 from gateway.identity.accounts import Accounts
 from gateway.identity.admin_tokens import AdminTokens
@@ -66,11 +69,13 @@ def assemble(parts: Parts) -> Services:
     asker = Asker(provider_keys, parts.connections.transport, parts.connections.tokens, clock)
     deks = DekRotation(store, vault)
     trust_s = snapshots.current.config.store.trust_cached_s
+    accounts = Accounts(store, keys.pepper, clock, trust_cached_s=trust_s, on_read=catch_up)
+    entrance = Entrance(accounts, Gate(store, clock))
     return Services(
-        chat=_chat_services(parts, provider_keys, context),
+        chat=_chat_services(parts, provider_keys, context, entrance),
         store=store,
         snapshots=snapshots,
-        accounts=Accounts(store, keys.pepper, clock, trust_cached_s=trust_s, on_read=catch_up),
+        accounts=accounts,
         admins=AdminTokens(store, keys.pepper, clock),
         users=users,
         tokens=UserTokens(store, keys.pepper, clock),
@@ -80,6 +85,7 @@ def assemble(parts: Parts) -> Services:
         audit=audit,
         privacy=Privacy(store, users, audit, clock, kinds, keys.receipt_key),
         open_calls=OpenCalls(),
+        drains=Drains(),
         asker=asker,
         model_lists=ModelLists(asker, clock),
         probe_limit=ProbeLimit(store, clock),
@@ -95,7 +101,7 @@ def assemble(parts: Parts) -> Services:
 
 
 def _chat_services(
-    parts: Parts, provider_keys: ProviderKeys, context: ContextSource
+    parts: Parts, provider_keys: ProviderKeys, context: ContextSource, entrance: Entrance
 ) -> ChatServices:
     return ChatServices(
         snapshots=parts.snapshots,
@@ -105,6 +111,7 @@ def _chat_services(
         tokens=parts.connections.tokens,
         media=parts.connections.media,
         ledger=parts.ledger,
+        entrance=entrance,
         clock=parts.clock,
         random=random.random,
     )

@@ -4,7 +4,7 @@ Apply fates, build the native request, authorize, send, and read up to the point
 is certain to have begun.
 """
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
 import orjson
 from msgspec import Struct
@@ -67,10 +67,12 @@ async def open_attempt(  # noqa: PLR0913  # the inputs of one send, all keyword-
     policy: UnsupportedPolicy,
     timeouts: Timeouts,
     headers: Sequence[tuple[str, str]],
+    before_send: Callable[[int], None] = lambda size: None,  # noqa: ARG005
 ) -> OpenedReply:
     """Send `chat` to `target` and wait for the first meaningful event.
 
-    `headers` are the gateway's own on every upstream request (ids for tracing).
+    `headers` are the gateway's own on every upstream request (ids for tracing). `before_send` is
+    told the body's size once nothing but the sending is left to do.
 
     Raises InvalidRequest for what the provider cannot express, and UpstreamError, whose message
     is free of the credential, for everything that goes wrong upstream.
@@ -79,6 +81,7 @@ async def open_attempt(  # noqa: PLR0913  # the inputs of one send, all keyword-
     fitted, warnings = apply_fates(chat, provider.fates, policy, target.info.refuses)
     native = provider.build_chat(fitted, target)
     request = _authorized(provider, native, target, credential, clock, headers)
+    before_send(len(request.body))
     try:
         reply = await transport.send(request, trusted=target.trusted, timeouts=timeouts)
         try:
@@ -103,6 +106,7 @@ async def send_whole(  # noqa: PLR0913  # the inputs of one send, all keyword-on
     credential: Credential | None,
     timeouts: Timeouts,
     headers: Sequence[tuple[str, str]],
+    before_send: Callable[[int], None] = lambda size: None,  # noqa: ARG005
     max_bytes: int = _MOST_WHOLE_BYTES,
 ) -> bytes:
     """Send a native request whose answer comes in one piece, and return its body.
@@ -111,6 +115,7 @@ async def send_whole(  # noqa: PLR0913  # the inputs of one send, all keyword-on
     """
     provider = PROVIDERS[target.type]
     request = _authorized(provider, request, target, credential, clock, headers)
+    before_send(len(request.body))
     try:
         reply = await transport.send(request, trusted=target.trusted, timeouts=timeouts)
         body = await read_all(reply, max_bytes)

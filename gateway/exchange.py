@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from gateway.accounting.ledger import Ledger
+from gateway.accounting.limits.gate import Admission
 from gateway.config.snapshot import Snapshot
 from gateway.context.render import NO_CONTEXT, Block
 from gateway.identity.accounts import Caller
@@ -55,6 +56,24 @@ class Downstream(Protocol):
         """Whether the head said that events follow."""
         ...
 
+    @property
+    def outlives_client(self) -> bool:
+        """Whether the answer is read to its end even if the client hangs up."""
+        ...
+
+    @property
+    def is_muted(self) -> bool:
+        """Whether the client has hung up, and what is written goes nowhere."""
+        ...
+
+    def outlive_client(self) -> None:
+        """From now on read the answer to its end even if the client hangs up."""
+        ...
+
+    def mute(self) -> None:
+        """From now on let what is written go nowhere."""
+        ...
+
     async def start(self, status: int, headers: Mapping[str, str]) -> None:
         """Send the response head."""
         ...
@@ -81,11 +100,25 @@ class Exchange(Struct, frozen=True):
     snapshot: Snapshot
     options: GatewayOptions
     warnings: tuple[str, ...]
+    admission: Admission
     ledger: Ledger
     clock: Clock
     trace_headers: tuple[tuple[str, str], ...]
     timing: dict[str, float]
     summary: dict[str, Any]
+
+
+class Opening:
+    """The spool's entry of an attempt: its number, 0 until the attempt is about to be sent.
+
+    `request_bytes` is how much has been sent.
+    """
+
+    __slots__ = ("number", "request_bytes")
+
+    def __init__(self) -> None:
+        self.number = 0
+        self.request_bytes = 0
 
 
 class Attempt(Struct, frozen=True):
@@ -99,3 +132,4 @@ class Attempt(Struct, frozen=True):
     started: float
     block: Block = NO_CONTEXT
     warnings: tuple[str, ...] = ()
+    opening: Opening = field(default_factory=Opening)

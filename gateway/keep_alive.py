@@ -57,6 +57,24 @@ class KeepAlive:
         """Whether the head said that events follow."""
         return self._downstream.is_event_stream
 
+    @property
+    def outlives_client(self) -> bool:
+        """Whether the answer is read to its end even if the client hangs up."""
+        return self._downstream.outlives_client
+
+    @property
+    def is_muted(self) -> bool:
+        """Whether the client has hung up."""
+        return self._downstream.is_muted
+
+    def outlive_client(self) -> None:
+        """Read the answer to its end even if the client hangs up."""
+        self._downstream.outlive_client()
+
+    def mute(self) -> None:
+        """Let what is written from now on go nowhere."""
+        self._downstream.mute()
+
     async def start(self, status: int, headers: Mapping[str, str]) -> None:
         """Send the response head."""
         await self._downstream.start(status, headers)

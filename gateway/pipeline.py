@@ -1,6 +1,6 @@
 """The story of one chat request: the stages in order, on one screen.
 
-    (edge: authenticate) → read & validate → plan route → admit → open context
+    (edge: recognize) → read & validate → plan route → admit → open context
                          → for each attempt (`attempt.py`) → answer and account (`answer.py`)
 
 Every stage is one named call with typed values between them. Config, prices and preferences are
@@ -12,8 +12,11 @@ from contextlib import contextmanager
 
 from msgspec.structs import replace
 
+from gateway.accounting.limits.gate import Wanted
+from gateway.admission import reserve_chat, want
 from gateway.answer import Answer
 from gateway.attempt import OpenedReply, open_attempt
+from gateway.booking import DEFAULT_FEATURE, note_sending
 from gateway.config.schema_context import AboveCeiling
 from gateway.config.snapshot import Snapshot
 from gateway.context.inject import client_path, inject
@@ -24,9 +27,10 @@ from gateway.exchange import Attempt, Call, Downstream, Exchange
 from gateway.identity.accounts import Caller
 from gateway.keep_alive import KeepAlive
 from gateway.providers.registry import PROVIDERS
-from gateway.pursuit import Services, note_key, open_exchange, pursue
+from gateway.pursuit import Services, let_in, note_key, open_exchange, pursue
 from gateway.routing.attempts import Try
 from gateway.routing.plan import RoutePlan, plan_route
+from gateway.types.account import OnDisconnect
 from gateway.types.chat import ChatRequest
 from gateway.types.clock import Clock
 from gateway.types.upstream import Credential, Target
@@ -36,24 +40,35 @@ from gateway.wire.json_body import read_json_object
 from gateway.wire.media import replace_media
 from gateway.wire.options import GatewayOptions, read_options
 
+Planned = tuple[GatewayOptions, ChatRequest, RoutePlan]
+"""A request that was read and planned."""
+
 
 async def answer_chat(
     services: Services, call: Call, caller: Caller, downstream: Downstream
 ) -> None:
     """Answer one `/v1/chat/completions`. Raises GatewayError only before anything was sent."""
-    options, chat = read_request(call)
-    plan = plan_chat(services, chat, caller, options)
-    exchange = open_exchange(services, call, caller, options, plan, stream=chat.stream)
-    with timed(call.timing, "context", services.clock):
-        blocks = await open_context(services, exchange, plan)
-    with KeepAlive(downstream, exchange.snapshot.config.stream, enabled=chat.stream) as alive:
-        try:
-            attempt, opened = await begin_answer(services, exchange, plan, chat, blocks)
-        except GatewayError as error:
-            await alive.fail(error)
-            raise
-        await Answer(chat, exchange, attempt, opened).write(alive)
-    await note_key(services, exchange, attempt.target, "ok")
+
+    def prepare(caller: Caller) -> tuple[Planned, Wanted]:
+        options, chat = read_request(call)
+        plan = plan_chat(services, chat, caller, options)
+        return (options, chat, plan), want_chat(services, call, caller, options, chat, plan)
+
+    entered, (options, chat, plan) = await services.entrance.admit(caller, prepare)
+    with let_in(services, entered):
+        exchange = open_exchange(services, call, entered, options, plan, stream=chat.stream)
+        if drains(exchange):
+            downstream.outlive_client()
+        with timed(call.timing, "context", services.clock):
+            blocks = await open_context(services, exchange, plan)
+        with KeepAlive(downstream, exchange.snapshot.config.stream, enabled=chat.stream) as alive:
+            try:
+                attempt, opened = await begin_answer(services, exchange, plan, chat, blocks)
+            except GatewayError as error:
+                await alive.fail(error)
+                raise
+            await Answer(chat, exchange, attempt, opened).write(alive)
+        await note_key(services, exchange, attempt.target, "ok")
 
 
 def read_request(call: Call) -> tuple[GatewayOptions, ChatRequest]:
@@ -74,6 +89,29 @@ def plan_chat(
         fallbacks=options.fallbacks or None,
         allowed_models=caller.token.models,
     )
+
+
+def want_chat(
+    services: Services,
+    call: Call,
+    caller: Caller,
+    options: GatewayOptions,
+    chat: ChatRequest,
+    plan: RoutePlan,
+) -> Wanted:
+    """Reckon what a request may use, for its limits. Raises nothing: whether it fits is asked next."""
+    snapshot = services.snapshots.current
+    rules = scope_rules(caller, options, snapshot, None)
+    reserved = reserve_chat(
+        chat,
+        plan,
+        snapshot.config.limits,
+        body_bytes=len(call.body),
+        context_budget=snapshot.config.context.budgets.of(rules.highest()),
+        received=call.received,
+    )
+    feature = options.feature or DEFAULT_FEATURE
+    return want(caller, snapshot, request_id=call.request_id, feature=feature, reserved=reserved)
 
 
 async def open_context(services: Services, exchange: Exchange, plan: RoutePlan) -> TargetBlocks:
@@ -112,6 +150,12 @@ def scope_rules(
     )
 
 
+def drains(exchange: Exchange) -> bool:
+    """Whether the answer is to be read to its end even if the client hangs up."""
+    preferred = exchange.caller.account.record.preferences.on_disconnect
+    return (exchange.options.on_disconnect or preferred) is OnDisconnect.DRAIN
+
+
 async def begin_answer(
     services: Services,
     exchange: Exchange,
@@ -146,6 +190,7 @@ async def begin_answer(
                 policy=exchange.options.unsupported or exchange.snapshot.config.unsupported,
                 timeouts=timeouts,
                 headers=exchange.trace_headers,
+                before_send=lambda size: note_sending(exchange, attempt, size),
             )
 
     return await pursue(services, exchange, plan, send, prepare)

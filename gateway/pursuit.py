@@ -2,21 +2,20 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 from msgspec import Struct
 
 from gateway.accounting.ledger import Ledger
-from gateway.accounting.rows import Status
-from gateway.booking import book_attempt
+from gateway.admission import Entered, Entrance
+from gateway.booking import book_unanswered
 from gateway.config.snapshot import Snapshot, Snapshots
 from gateway.context.source import ContextSource
 from gateway.errors import Failure, StoreAway, UpstreamError
 from gateway.exchange import Attempt, Call, Exchange
 from gateway.identity.account import Account
-from gateway.identity.accounts import Caller
 from gateway.identity.provider_keys import ProviderKeys
 from gateway.metrics import OVERHEAD_SECONDS, RESCUED
 from gateway.routing.attempts import Failed, Try, Wait, attempts
@@ -45,6 +44,7 @@ class Services(Struct, frozen=True):
     tokens: TokenExchange
     media: MediaFetcher
     ledger: Ledger
+    entrance: Entrance
     clock: Clock
     random: Callable[[], float]
 
@@ -52,7 +52,7 @@ class Services(Struct, frozen=True):
 def open_exchange(
     services: Services,
     call: Call,
-    caller: Caller,
+    entered: Entered,
     options: GatewayOptions,
     plan: RoutePlan,
     *,
@@ -69,16 +69,29 @@ def open_exchange(
         started=call.started,
         deadline=call.started + total,
         stream=stream,
-        caller=caller,
+        caller=entered.caller,
         snapshot=snapshot,
         options=options,
         warnings=plan.warnings,
+        admission=entered.admission,
         ledger=services.ledger,
         clock=services.clock,
         trace_headers=trace_headers(call),
         timing=call.timing,
         summary=call.summary,
     )
+
+
+@contextmanager
+def let_in(services: Services, entered: Entered) -> Iterator[None]:
+    """See to it that what a request holds of its limits is given back, behind its rows."""
+    admission = entered.admission
+    try:
+        yield
+    finally:
+        services.entrance.end(admission)
+        wanted = admission.wanted
+        services.ledger.release(wanted.user_id, wanted.request_id, admission.tally)
 
 
 async def pursue(
@@ -131,19 +144,12 @@ async def _try_target(
     try:
         return await _send_with_key(services, exchange, attempt, credential, send)
     except UpstreamError as error:
-        booked = book_attempt(
-            exchange,
-            attempt,
-            status=Status.FAILED,
-            failure=error.failure.value,
-            sent=error.sent,
-        )
-        await booked[1]
+        book_unanswered(exchange, attempt, error)
         if error.failure is Failure.KEY_REJECTED:
             await note_key(services, exchange, target, "rejected")
         raise
     except asyncio.CancelledError:
-        book_attempt(exchange, attempt, status=Status.CANCELLED)
+        book_unanswered(exchange, attempt, None)
         raise
 
 

@@ -41,4 +41,4 @@ async def store(redis_server: EmbeddedStore) -> AsyncIterator[RedisStore]:
 settings.register_profile("gateway", deadline=None)
 settings.load_profile("gateway")
 
-pytest_plugins = ["tests.canary"]
+pytest_plugins = ["tests.canary", "tests.store.cluster_scene"]

@@ -27,6 +27,10 @@ BUILT_IN_FEATURES: Final = frozenset({"chat", "embeddings", OTHER})
 
 _DAY_S: Final = 86_400
 
+KEEP_REQUEST_S: Final = 35 * _DAY_S
+KEEP_ERASED_S: Final = 400 * _DAY_S
+"""How long totals and rows of an erased user are kept: as far back as the usage API looks."""
+
 
 class BookingRules(Struct, frozen=True):
     """What the operator says about booking: how long things are kept, and the declared features."""

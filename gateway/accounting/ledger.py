@@ -1,151 +1,133 @@
-"""Books ledger rows into the user's slot: one script, idempotent per (request, attempt).
+"""The one place that writes usage: into this worker's spool at once, and from there into the store.
 
-`book` only hands a row over, without waiting, so that it also works while a request is being
-cancelled. A row that the store does not take is kept and tried again until it does.
+    open  ──► spool        before an attempt is sent
+    close ──► spool        before the last byte of its answer goes out
+                 └──► drainer ──► store, exactly once (`spool/`)
+
+Nothing here waits, so it works while a request is being cancelled, and nothing is lost when this
+process dies: whoever takes the spool over closes what was left open with what was known of it.
 """
 
 import asyncio
 import logging
-from collections import deque
+import secrets
 from collections.abc import Callable
+from pathlib import Path
+from typing import Final
 
-import msgspec
-from msgspec.structs import replace
+from msgspec import Struct
 
-from gateway import metrics
-from gateway.accounting.cost import BUCKETS, buckets
-from gateway.accounting.day_totals import (
-    ADD_ROW,
-    DEFAULT_RULES,
-    MOST_USER_PLACES,
-    BookingRules,
-    row_arguments,
-)
-from gateway.accounting.measures import UNSURE, day_of
-from gateway.accounting.rows import LedgerRow, anonymous
-from gateway.accounting.totals import add_directly
-from gateway.errors import StoreAway
-from gateway.store import names
-from gateway.store.base import Script, Store
+from gateway.accounting.counting import count
+from gateway.accounting.day_totals import BookingRules
+from gateway.accounting.limits.tally import Tally
+from gateway.accounting.rows import LedgerRow
+from gateway.accounting.spool.drain import Drainer
+from gateway.accounting.spool.place import SpoolDir, create
+from gateway.accounting.spool.writer import SpoolWriter
+from gateway.errors import ConfigError
+from gateway.store.client import RedisStore
+from gateway.types.clock import Clock
+from gateway.types.usage import Usage
 
-KEEP_REQUEST_S = 35 * 86_400
-KEEP_ROWS = 10_000
-KEEP_ERASED_S = 400 * 86_400
-"""How long totals and rows of an erased user are kept: as far back as the usage API looks."""
+PROGRESS_S: Final = 1.0
+"""How often it is written down how far the answers have come that are being streamed."""
 
-_RETRY_S = 0.5
-_MOST_PENDING = 100_000
+READ_LIMIT_S: Final = 0.25
+"""How long somebody who reads usage waits for what this worker has just written."""
 
 log = logging.getLogger("gateway.ledger")
 
-BOOK = Script(
-    "book",
-    ADD_ROW
-    + """
-    local gone = redis.call('EXISTS', KEYS[4]) == 1
-    if gone and ARGV[6] == '0' then return 'gone' end
-    if redis.call('HSETNX', KEYS[1], ARGV[1], ARGV[2]) == 0 then return false end
-    redis.call('EXPIRE', KEYS[1], ARGV[3])
-    redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[4], '*', 'row', ARGV[2])
-    redis.call('EXPIRE', KEYS[2], ARGV[3])
-    local feature = add_row(KEYS[3], 8, tonumber(ARGV[7]))
-    redis.call('EXPIRE', KEYS[3], ARGV[5])
-    return feature
-    """,
-)
-"""KEYS: the request's rows, the user's row log, the day's totals, the mark of a user who is gone.
-ARGV: attempt, row, seconds to keep rows, rows to keep, seconds to keep totals, 1 if the row names
-nobody, most places, then what `ADD_ROW` takes. Returns the feature it was booked under, nil if it
-was booked before, `gone` if the user is gone and the row still names more."""
+
+class Reached(Struct, frozen=True):
+    """How far an attempt has come: what to book if nothing more is heard of it."""
+
+    usage: Usage
+    cost_nano: int | None
 
 
 class Ledger:
-    """The one place that writes usage. Owns the tasks that do it, so that shutdown can wait."""
+    """Writes the usage of one worker. Make it with `open_ledger`; `run` is its job."""
 
-    def __init__(
-        self, store: Store, rules: Callable[[], BookingRules] = lambda: DEFAULT_RULES
-    ) -> None:
-        self._store = store
-        self._rules = rules
-        self._pending: deque[LedgerRow] = deque()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._retry: asyncio.Task[None] | None = None
-
-    def book(self, row: LedgerRow) -> "asyncio.Task[None]":
-        """Hand a row over. Await the task to know that it was tried; it never raises."""
-        task = asyncio.get_running_loop().create_task(self._book(row))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
+    def __init__(self, place: SpoolDir, writer: SpoolWriter, drainer: Drainer) -> None:
+        self._place = place
+        self._writer = writer
+        self._drainer = drainer
+        self._watched: dict[int, Callable[[], Reached]] = {}
+        self._written: dict[int, Usage] = {}
 
     @property
     def backlog(self) -> int:
-        """How many rows the store has not taken yet."""
-        return len(self._pending)
+        """How many bookings the store has not taken yet."""
+        return self._drainer.backlog + self._writer.held
 
-    async def settle(self, limit_s: float) -> None:
-        """Wait until everything handed over is booked, at most `limit_s` seconds."""
-        waiting = {*self._tasks, *({self._retry} if self._retry else ())}
-        if waiting:
-            await asyncio.wait(waiting, timeout=limit_s)
-        for task in waiting:
-            task.cancel()
-        if self._pending:
-            log.error("rows not booked at shutdown: %d", len(self._pending))
+    def open(self, row: LedgerRow, tally: Tally | None) -> int:
+        """Note that an attempt is about to be sent; returns the number to close it with."""
+        return self._writer.open(row, tally)
 
-    async def _book(self, row: LedgerRow) -> None:
+    def watch(self, opening: int, reached: Callable[[], Reached]) -> None:
+        """From now on write down how far an attempt has come, until it is closed."""
+        self._watched[opening] = reached
+
+    def close(self, opening: int, row: LedgerRow, tally: Tally | None) -> None:
+        """Book an attempt. From here on its row is safe from everything but the disk's end."""
+        self._watched.pop(opening, None)
+        self._written.pop(opening, None)
         count(row)
-        if await self._apply(row):
-            return
-        if len(self._pending) >= _MOST_PENDING:
-            metrics.ROWS_FAILED.inc()
-            log.error("ledger backlog is full: a row of request %s is lost", row.request_id)
-            return
-        self._pending.append(row)
-        if self._retry is None or self._retry.done():
-            self._retry = asyncio.get_running_loop().create_task(self._drain())
+        self._writer.close_attempt(opening, row, tally)
+        self._drainer.wake()
 
-    async def _drain(self) -> None:
-        while self._pending:
-            if await self._apply(self._pending[0]):
-                self._pending.popleft()
-            else:
-                await asyncio.sleep(_RETRY_S)
+    def release(self, user_id: str, hold: str, tally: Tally) -> None:
+        """Give back what a request holds of limits, behind its rows."""
+        self._writer.release(user_id, hold, tally)
+        self._drainer.wake()
 
-    async def _apply(self, row: LedgerRow) -> bool:
-        rules = self._rules()
-        try:
-            feature = await self._run(row, rules, names_nobody=False)
-            if feature == "gone":
-                row = anonymous(row)
-                feature = await self._run(row, rules, names_nobody=True)
-            if feature is not None:
-                await add_directly(self._store, replace(row, feature=feature), rules)
-        except StoreAway:
-            return False
-        return True
+    async def settled(self, limit_s: float = READ_LIMIT_S) -> bool:
+        """Wait until what was written so far is in the store; False if that took too long."""
+        return await self._drainer.settled(limit_s)
 
-    async def _run(self, row: LedgerRow, rules: BookingRules, *, names_nobody: bool) -> str | None:
-        keys = (
-            names.usage_request(row.user_id, row.request_id),
-            names.usage_rows(row.user_id),
-            names.usage_day(row.user_id, day_of(row.time)),
-            names.user_gone(row.user_id),
-        )
-        keep = (rules.keep_rows_s, KEEP_ROWS, rules.keep_totals_s)
-        encoded = msgspec.json.encode(row)
-        args = (row.attempt, encoded, *keep, int(names_nobody), MOST_USER_PLACES)
-        reply = await self._store.script(BOOK, keys, (*args, *row_arguments(row, rules)))
-        return None if reply is None else reply.decode()
+    async def run(self) -> None:
+        """Bring the spool to the store, and take over those of the dead, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._drainer.run())
+            tasks.create_task(self._note_progress())
+
+    def aclose(self) -> None:
+        """Close the spool; what the store has not taken, the next worker brings to it."""
+        if self.backlog:
+            log.warning("bookings left in the spool: %d", self.backlog)
+        self._writer.aclose()
+        self._drainer.note()
+        self._place.release()
+
+    async def _note_progress(self) -> None:
+        while True:
+            await asyncio.sleep(PROGRESS_S)
+            for opening, reached in list(self._watched.items()):
+                now = reached()
+                if now.usage != self._written.get(opening):
+                    self._writer.progress(opening, now.usage, now.cost_nano)
+                    self._written[opening] = now.usage
 
 
-def count(row: LedgerRow) -> None:
-    """Add a row to the Prometheus metrics of its certainty (tokens and cost carry closed labels)."""
-    metrics.ROWS.labels(row.provider_label, row.certainty.value).inc()
-    for name, tokens in zip(BUCKETS, buckets(row.usage), strict=True):
-        if tokens:
-            metrics.TOKENS.labels(row.provider_label, row.model_label, name).inc(tokens)
-    if row.cost_nano:
-        metrics.COST_DOLLARS.labels(row.provider_label, row.model_label).inc(row.cost_nano / 1e9)
-    if row.price_state in UNSURE and row.usage.total:
-        metrics.UNPRICED.labels(row.provider_label, row.price_state.value).inc()
+def open_ledger(
+    root: Path,
+    worker: int,
+    store: RedisStore,
+    clock: Clock,
+    rules: Callable[[], BookingRules],
+    *,
+    always_flush: bool = False,
+) -> Ledger:
+    """Return the ledger of a worker, with a new spool below `root`.
+
+    Raises ConfigError where the spool cannot be written: usage would be lost.
+    """
+    name = f"w{worker}-{int(clock.now() * 1000):x}-{secrets.token_hex(4)}"
+    try:
+        place = create(root, name)
+        writer = SpoolWriter(place, always_flush=always_flush)
+        writer.begin()
+    except OSError as error:
+        raise ConfigError(f"the spool in {root} cannot be written: {error.strerror}") from None
+    drainer = Drainer(store, clock, root, place, writer, lambda: store.epoch, rules)
+    return Ledger(place, writer, drainer)

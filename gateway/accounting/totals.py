@@ -14,7 +14,6 @@ from gateway.accounting.day_totals import ADD_ROW, MOST_PLACES, BookingRules, ro
 from gateway.accounting.limits.charging import CHARGE, ChargeArguments
 from gateway.accounting.limits.tally import charges_of_everyone
 from gateway.accounting.measures import day_of
-from gateway.accounting.rows import LedgerRow
 from gateway.accounting.spool.frames import Closed
 from gateway.store import names
 from gateway.store.base import Argument, Script, Store
@@ -54,12 +53,6 @@ keep the totals, most places, how many rows, and per row its number and what `AD
 `CHARGE` take.
 Returns the mark as it is then; where that is below the one it must have, nothing was added."""
 
-ADD_DIRECTLY: Final = Script(
-    "add_directly",
-    ADD_ROW
-    + "add_row(KEYS[1], 3, tonumber(ARGV[2])) return redis.call('EXPIRE', KEYS[1], ARGV[1])",
-)
-
 
 async def add_up(
     store: Store,
@@ -94,12 +87,6 @@ async def add_up(
 def mark_field(spool: str) -> str:
     """Return the field of a day's totals that tells the last booking of a spool in them."""
     return f"mark:{spool}"
-
-
-async def add_directly(store: Store, row: LedgerRow, rules: BookingRules) -> None:
-    """Add a row that comes from no spool. Raises StoreAway."""
-    args = (rules.keep_totals_s, MOST_PLACES, *row_arguments(row, None))
-    await store.script(ADD_DIRECTLY, [names.totals_day(day_of(row.time))], args)
 
 
 async def _add_part(

@@ -5,6 +5,7 @@ together. Units are in the names: `_s` seconds, `_bytes` bytes; anything else is
 """
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
@@ -53,6 +54,13 @@ class KeysConfig(Struct, frozen=True, forbid_unknown_fields=True):
     receipt_env: str | None = None
 
 
+class Fsync(StrEnum):
+    """When the disk is made to keep what the spool was given; a killed process loses nothing anyhow."""
+
+    INTERVAL = "interval"  # ten times a second: a power cut costs the last moments at most
+    ALWAYS = "always"  # before each attempt is sent, and before each answer ends
+
+
 class LedgerConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """How long usage is kept: rows for each attempt, and the totals of each day.
 
@@ -61,6 +69,7 @@ class LedgerConfig(Struct, frozen=True, forbid_unknown_fields=True):
 
     keep_days: Annotated[int, Meta(ge=1, le=3_660)] = 35
     keep_totals_days: Annotated[int, Meta(ge=40, le=3_660)] = 400
+    fsync: Fsync = Fsync.INTERVAL
 
 
 class Retries(Struct, frozen=True, forbid_unknown_fields=True):

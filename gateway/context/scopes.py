@@ -39,6 +39,11 @@ class ScopeRules(Struct, frozen=True):
     provider: str | None = None
     lower: bool = False
 
+    def highest(self) -> Scope:
+        """Return the highest scope that the request can come to."""
+        wanted = self.requested or self.preferences.context.scope or self.default
+        return lower_scope(wanted, *self.ceilings.values()) or wanted
+
     def ceiling_for(self, provider: str | None) -> Scope | None:
         """Return the highest scope that user and operator let this provider see, None for any."""
         if provider is None:

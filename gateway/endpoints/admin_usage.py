@@ -48,6 +48,7 @@ class GroupPage(Struct, frozen=True):
 async def read(services: Services, request: IncomingRequest, admin: Admin) -> Reply | None:  # noqa: ARG001
     """Return totals of the deployment, of each user, or whatever one `user` can see."""
     asked = read_usage_query(request, _GROUPS, most=_LARGEST_PAGE, also=(USER_GROUP,))
+    await services.chat.ledger.settled()
     user = request.query.get(USER_GROUP)
     if user is not None:
         user_id = user if is_user_id(user) else (await services.users.find(user)).id

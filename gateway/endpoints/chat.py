@@ -10,10 +10,10 @@ from gateway.pipeline import answer_chat, timed
 
 
 async def create_completion(services: Services, request: IncomingRequest, caller: Caller) -> None:
-    """Run the chat pipeline; a client that hangs up cancels it, and with it the upstream call."""
+    """Run the chat pipeline; a client that hangs up cancels it, unless the user has it drained."""
     call = await _open_call(services, request)
     work = answer_chat(services.chat, call, caller, request.downstream)
-    await run_call(services.open_calls, request, caller, work)
+    await run_call(services.open_calls, request, caller, work, services.drains)
 
 
 async def create_embeddings(services: Services, request: IncomingRequest, caller: Caller) -> None:

@@ -65,7 +65,7 @@ class _PathEndpoint:
             raise MethodNotAllowed(f"This path answers {allowed}.")
         exchange.route = route.path
         request = exchange.open_request(scope)
-        arguments = await authorize(self._services, request, route.need)
+        arguments = await authorize(self._services, request, route)
         reply = await route.handler(self._services, request, *arguments)
         if reply is not None:
             await send_reply(exchange.send, reply)
@@ -78,6 +78,8 @@ class _HttpExchange:
         self.route = "unknown"
         self.ended = False
         self.is_event_stream = False
+        self.outlives_client = False
+        self.is_muted = False
         self.status = 0
         self.summary: dict[str, Any] = {}
         self._services = services
@@ -132,14 +134,26 @@ class _HttpExchange:
             message = {**message, "headers": [*message["headers"], *own]}
         await self._send(message)
 
+    def outlive_client(self) -> None:
+        """Read the answer to its end even if the client hangs up (the pipeline's downstream)."""
+        self.outlives_client = True
+
+    def mute(self) -> None:
+        """Let what is written from now on go nowhere: the client has hung up."""
+        self.is_muted = True
+
     async def start(self, status: int, headers: Mapping[str, str]) -> None:
         """Send the response head (the pipeline's downstream)."""
+        if self.is_muted:
+            return
         self.is_event_stream = headers.get("content-type", "").startswith("text/event-stream")
         await send_head(self.send, status, headers)
 
     async def write(self, data: bytes, *, more: bool) -> None:
         """Send a piece of the body (the pipeline's downstream)."""
         self.ended = not more
+        if self.is_muted:
+            return
         await self._send({"type": "http.response.body", "body": data, "more_body": more})
 
     async def _answer_error(self, error: GatewayError) -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from gateway.accounting.cost import cost_nano, format_usd
+from gateway.accounting.limits.counters import Standing
 from gateway.context.inject import inject
 from gateway.context.render import Block
 from gateway.context.stage import TargetBlocks, load_context
@@ -10,8 +11,9 @@ from gateway.endpoints.replies import Reply, json_reply
 from gateway.endpoints.requests import IncomingRequest
 from gateway.endpoints.services import Services
 from gateway.errors import GatewayError, InvalidRequest, UpstreamError
+from gateway.exchange import Call
 from gateway.identity.accounts import Caller
-from gateway.pipeline import plan_chat, scope_rules
+from gateway.pipeline import plan_chat, scope_rules, want_chat
 from gateway.providers.fates import apply_fates
 from gateway.providers.registry import PROVIDERS
 from gateway.routing.plan import RoutePlan, plan_route
@@ -19,6 +21,7 @@ from gateway.types.chat import ChatRequest
 from gateway.types.upstream import Target
 from gateway.types.usage import Usage, estimate_tokens
 from gateway.wire.chat_read import read_chat
+from gateway.wire.json_body import read_json_object
 from gateway.wire.options import GatewayOptions, read_options
 
 
@@ -27,7 +30,8 @@ async def explain(services: Services, request: IncomingRequest, caller: Caller) 
 
     The body is that of `/v1/chat/completions`. Of the context only kinds and counts are told.
     """
-    options, rest = read_options(await request.read_object(), request.headers)
+    body = await request.read_body()
+    options, rest = read_options(read_json_object(body), request.headers)
     chat = read_chat(rest)
     plan = plan_chat(services.chat, chat, caller, options)
     blocks = await _load(services, request, caller, options, plan)
@@ -35,9 +39,25 @@ async def explain(services: Services, request: IncomingRequest, caller: Caller) 
         _explain_target(services, chat, options, target, blocks, request.received)
         for target in plan.targets
     )
-    warnings = [*plan.warnings, *blocks.selection.warnings]
+    call = Call(
+        request_id=request.request_id,
+        received=request.received,
+        started=request.started,
+        headers=request.headers,
+        body=body,
+        timing=request.timing,
+        summary=request.summary,
+    )
+    wanted = want_chat(services.chat, call, caller, options, chat, plan)
+    standings = await services.chat.entrance.look(wanted)
     return json_reply(
-        {"object": "explanation", "target": first, "fallbacks": others, "warnings": warnings}
+        {
+            "object": "explanation",
+            "target": first,
+            "fallbacks": others,
+            "limits": [_public_standing(each) for each in standings],
+            "warnings": [*plan.warnings, *blocks.selection.warnings],
+        }
     )
 
 
@@ -147,6 +167,22 @@ def _explain_target(
         "cost_usd": _costs(target, prompt, chat.max_tokens, now),
         "warnings": [*warnings, *changed, *native.warnings],
     }
+
+
+def _public_standing(standing: Standing) -> dict[str, Any]:
+    """Return a counter as it stands; costs in dollars, `resets` in Unix seconds (0: never)."""
+    counter = standing.counter
+    amounts: dict[str, int | str] = {
+        "limit": counter.limit,
+        "used": standing.used,
+        "reserved": standing.held,
+        "left": standing.left,
+        "this_request": counter.amount,
+    }
+    if counter.is_cost:
+        amounts = {f"{name}_usd": format_usd(int(nano)) for name, nano in amounts.items()}
+    where = {"subject": counter.subject, "measure": counter.measure.value}
+    return {**where, **amounts, "resets": counter.window.end}
 
 
 def _where(target: Target) -> dict[str, Any]:

@@ -4,18 +4,19 @@ from ipaddress import ip_address, ip_network
 from typing import Any
 
 from gateway.endpoints.requests import IncomingRequest
+from gateway.endpoints.routes import Route
 from gateway.endpoints.services import Services
 from gateway.errors import NotAllowed
 from gateway.identity.accounts import Caller
 from gateway.types.account import USER_NEEDS, Need
 
 
-async def authorize(services: Services, request: IncomingRequest, need: Need) -> tuple[Any, ...]:
+async def authorize(services: Services, request: IncomingRequest, route: Route) -> tuple[Any, ...]:
     """Return what the handler gets beside the request: nobody, a caller, or an admin.
 
     Raises AuthenticationFailed, NotAllowed, StoreAway.
     """
-    authorization = request.headers.get("authorization")
+    authorization, need = request.headers.get("authorization"), route.need
     if need is Need.OPEN:
         return ()
     if need is Need.METRICS:
@@ -27,7 +28,10 @@ async def authorize(services: Services, request: IncomingRequest, need: Need) ->
         admin = await services.admins.authenticate(authorization)
         request.summary["admin"] = admin.token.id
         return (admin,)
-    caller = await services.accounts.authenticate(authorization)
+    if route.admits:
+        caller = await services.chat.entrance.recognize(authorization)
+    else:
+        caller = await services.accounts.authenticate(authorization)
     request.summary.update(user=caller.user_id, token=caller.token.id)
     request.timing["auth"] = (services.clock.monotonic() - started) * 1000
     _require(caller, need)

@@ -1,9 +1,7 @@
 """What a user may demand: everything about them, who has seen it, and its end."""
 
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Final
-
-from msgspec import Struct
+from typing import Final
 
 from gateway.accounting.disclosures import (
     DEFAULT_PAGE,
@@ -38,12 +36,6 @@ _NOT_KNOWN: Final = (
 )
 
 
-class ReceiptToVerify(Struct, frozen=True, forbid_unknown_fields=True):
-    """The body of `POST /v1/receipts/verify`."""
-
-    receipt: dict[str, Any]
-
-
 async def erase_me(services: Services, request: IncomingRequest, caller: Caller) -> Reply:  # noqa: ARG001
     """Erase the account. The receipt is handed out this once: the token is gone with the rest."""
     receipt = await services.privacy.erasure.erase(caller.user_id, _BY_THEMSELVES)
@@ -51,11 +43,14 @@ async def erase_me(services: Services, request: IncomingRequest, caller: Caller)
 
 
 async def verify_receipt(services: Services, request: IncomingRequest) -> Reply:
-    """Say whether a receipt of erasure is ours, and how far the erasure has come by now."""
+    """Say whether a receipt of erasure is ours, and how far the erasure has come by now.
+
+    The body is the receipt, as it was handed out.
+    """
     request.limit_body(_MOST_RECEIPT_BYTES)
-    body = await request.read_as(ReceiptToVerify)
+    body = await request.read_object()
     try:
-        receipt_id = services.privacy.signer.verify(body.receipt)
+        receipt_id = services.privacy.signer.verify(body)
     except Unverified as unverified:
         return json_reply(_verdict(valid=False, reason=str(unverified)))
     receipt = await services.privacy.erasure.load(receipt_id)
@@ -71,6 +66,7 @@ async def list_disclosures(services: Services, request: IncomingRequest, caller:
     for name in query.keys() - set(_PARAMETERS):
         raise InvalidRequest(f"Unknown parameter. Known: {', '.join(_PARAMETERS)}.", param=name)
     wanted = Wanted(_read_day(query, "from"), _read_day(query, "to"), query.get("provider"))
+    await services.chat.ledger.settled()
     page = await read_disclosures(
         services.store,
         caller.user_id,
@@ -87,6 +83,7 @@ async def export_me(services: Services, request: IncomingRequest, caller: Caller
 
 
 async def _export(services: Services, request: IncomingRequest, caller: Caller) -> None:
+    await services.chat.ledger.settled()
     record = await services.users.get(caller.user_id)
     head = {
         "object": "export",

@@ -16,13 +16,15 @@ class Route(Struct, frozen=True):
 
     A user need: `(services, request, caller)`; ADMIN: `(services, request, admin)`;
     OPEN and METRICS: `(services, request)`. A handler returns a Reply, or None when it has
-    answered itself through `request.downstream`.
+    answered itself through `request.downstream`. With `admits`, the caller is recognized from memory
+    where it is known, and the handler has the store confirm it together with its limits.
     """
 
     method: str
     path: str
     need: Need
     handler: Handler
+    admits: bool = False
 
 
 def check_routes(routes: Sequence[Route]) -> None:

@@ -8,6 +8,7 @@ from msgspec import Struct
 from gateway.config.snapshot import Snapshots
 from gateway.context.counting import TokenCounter
 from gateway.context.source import ContextSource
+from gateway.endpoints.drains import Drains
 from gateway.identity.accounts import Accounts
 from gateway.identity.admin_tokens import AdminTokens
 from gateway.identity.audit import AuditLog
@@ -43,6 +44,7 @@ class Services(Struct, frozen=True):
     audit: AuditLog
     privacy: Privacy
     open_calls: OpenCalls
+    drains: Drains
     asker: Asker
     model_lists: ModelLists
     probe_limit: ProbeLimit

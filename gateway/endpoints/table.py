@@ -18,8 +18,8 @@ from gateway.endpoints.routes import Route
 from gateway.types.account import Need
 
 ROUTES: tuple[Route, ...] = (
-    Route("POST", "/v1/chat/completions", Need.CHAT, chat.create_completion),
-    Route("POST", "/v1/embeddings", Need.CHAT, chat.create_embeddings),
+    Route("POST", "/v1/chat/completions", Need.CHAT, chat.create_completion, admits=True),
+    Route("POST", "/v1/embeddings", Need.CHAT, chat.create_embeddings, admits=True),
     Route("GET", "/v1/models", Need.CHAT, models.list_models),
     Route("GET", "/v1/models/{id:path}", Need.CHAT, models.show_model),
     Route("POST", "/v1/explain", Need.CHAT, explain.explain),

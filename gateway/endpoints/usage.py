@@ -34,6 +34,7 @@ _CSV_HEADERS: Final = {
 async def read(services: Services, request: IncomingRequest, caller: Caller) -> Reply | None:
     """Return totals (`from`, `to`, `group_by`), rows (`view=rows`), or one request's rows."""
     asked = read_usage_query(request, GROUPS, most=LARGEST_PAGE)
+    await services.chat.ledger.settled()
     answer = await answer_about(services, asked, caller.user_id)
     if isinstance(answer, Reply):
         return answer

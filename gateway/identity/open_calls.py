@@ -38,6 +38,10 @@ class OpenCalls:
     def __init__(self) -> None:
         self._of: dict[str, set[OpenCall]] = {}
 
+    def __len__(self) -> int:
+        """How many calls there are."""
+        return sum(len(calls) for calls in self._of.values())
+
     @property
     def users(self) -> tuple[str, ...]:
         """Whose calls are being answered."""

@@ -1,15 +1,14 @@
 """What is left of an erased user after the first step: deleted, or stripped to what it cost."""
 
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
-from gateway.accounting.ledger import KEEP_ERASED_S
+from gateway.accounting.day_totals import KEEP_ERASED_S
 from gateway.accounting.rows import LedgerRow, anonymous
 from gateway.store import names
 from gateway.store.base import Argument, Script, Store
 
-_PAGE: Final = 1000
 _ROWS: Final = 200
 _NO_EXPIRY: Final = -1
 
@@ -30,15 +29,9 @@ async def sweep(store: Store, user_id: str) -> None:
 
     Harmless when repeated, and when it is cut short. Raises StoreAway.
     """
-    cursor: Any = b"0"
-    while True:
-        cursor, found = await store.run(
-            "SCAN", cursor, "MATCH", names.everything_of(user_id), "COUNT", _PAGE
-        )
+    async for found in store.scan(names.everything_of(user_id)):
         for key in found:
             await _sweep_key(store, user_id, key.decode())
-        if int(cursor) == 0:
-            return
 
 
 async def _sweep_key(store: Store, user_id: str, key: str) -> None:

@@ -40,7 +40,6 @@ from gateway.vault.vault import DataKeys, RecordType, Vault, read_data_keys
 
 _NUMBER_AT: Final = HEAD_BYTES + 3  # Lua counts from 1; before it: version and kind
 _LOOK_AT: Final = 50
-_SCAN: Final = 1_000
 _MOST_ROUNDS: Final = 20
 
 
@@ -187,16 +186,10 @@ class DekRotation:
     async def _kinds(self, user_id: str) -> AsyncIterator[str]:
         """Yield the kinds this user has records of, also those the config does not name any more."""
         prefix = names.context(user_id, "").encode()
-        cursor = b"0"
-        while True:
-            cursor, found = await self._store.run(
-                "SCAN", cursor, "MATCH", names.everything_of(user_id), "COUNT", _SCAN
-            )
+        async for found in self._store.scan(names.everything_of(user_id)):
             for key in found:
                 if key.startswith(prefix):
                     yield key.removeprefix(prefix).decode()
-            if int(cursor) == 0:
-                return
 
     async def _reseal_kind(self, keys: DataKeys, kind: str, tally: _Tally) -> bool:
         """Reseal the records of a kind under an old data key; True if there were any."""

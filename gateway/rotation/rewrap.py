@@ -22,7 +22,6 @@ Progress = Callable[[int, int], None]
 """Told how many of how many users are done."""
 
 _PAGE: Final = 500
-_SCAN: Final = 1_000
 _MOST_ROUNDS: Final = 10
 _USER_OF_KEY: Final = re.compile(r"gw:\{u:([^}]+)\}:deks")
 
@@ -99,15 +98,9 @@ async def count_left(store: Store, vault: Vault) -> int:
 
 
 async def _all_users_with_keys(store: Store) -> AsyncIterator[list[str]]:
-    cursor = b"0"
-    while True:
-        cursor, keys = await store.run(
-            "SCAN", cursor, "MATCH", names.all_user_deks(), "COUNT", _SCAN, "TYPE", "hash"
-        )
+    async for keys in store.scan(names.all_user_deks(), "hash"):
         found = (_USER_OF_KEY.fullmatch(key.decode(errors="replace")) for key in keys)
         yield [match[1] for match in found if match is not None]
-        if int(cursor) == 0:
-            return
 
 
 async def _rewrap_user(store: Store, vault: Vault, user_id: str) -> Rewrapped:

@@ -8,6 +8,7 @@ from msgspec import Struct
 from redis.asyncio.connection import (
     AbstractConnection,
     Connection,
+    SSLConnection,
     UnixDomainSocketConnection,
     parse_url,
 )
@@ -33,6 +34,20 @@ class Address(Struct, frozen=True):
     def __repr__(self) -> str:
         return f"Address({self.shown})"
 
+    @property
+    def host(self) -> str:
+        """The host's name; the local one for a socket path."""
+        return str(self.arguments.get("host") or "localhost")
+
+    def at(self, host: str, port: int) -> "Address":
+        """Return another node of the same deployment: same login, same encryption."""
+        kept = {name: value for name, value in self.arguments.items() if name != "path"}
+        is_local = issubclass(self.connect, UnixDomainSocketConnection)
+        scheme = "rediss" if issubclass(self.connect, SSLConnection) else "redis"
+        shown = f"{scheme}://{_bracketed(host)}:{port}"
+        connect = Connection if is_local else self.connect
+        return Address(connect, {**kept, "host": host, "port": port}, shown)
+
 
 def read_address(url: str) -> Address:
     """Read `unix://path`, `redis://[user:password@]host[:port][/db]` or `rediss://…`.
@@ -42,7 +57,10 @@ def read_address(url: str) -> Address:
     """
     scheme = url.partition("://")[0].lower()
     if scheme in MANY_NODE_SCHEMES:
-        raise ConfigError(f"'{scheme}' is not supported by this release; use redis:// or rediss://")
+        raise ConfigError(
+            f"'{scheme}' is not supported; give redis:// or rediss:// with a single server, or with "
+            "any node of a Cluster"
+        )
     if scheme not in SINGLE_NODE_SCHEMES:
         raise ConfigError("the store's URL must begin with unix://, redis:// or rediss://")
     try:
@@ -63,6 +81,9 @@ def _hide_login(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme == "unix":
         return f"unix://{parts.path}"
-    host = parts.hostname or "localhost"
-    host = f"[{host}]" if ":" in host else host
+    host = _bracketed(parts.hostname or "localhost")
     return f"{parts.scheme}://{host}:{parts.port or 6379}"
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

@@ -1,25 +1,28 @@
 """The one implementation of `Store`: packs commands, picks the node, reads what came back."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, Self
 
-from redis.exceptions import NoScriptError, OutOfMemoryError, ResponseError
+from redis.exceptions import MovedError, NoScriptError, ResponseError
 
 from gateway.errors import ConfigError, StoreAway
 from gateway.store.address import Address, read_address
-from gateway.store.base import Argument, Command, Script
-from gateway.store.node import Greeting, Router, SingleNode
+from gateway.store.base import Argument, Command, Script, Server
+from gateway.store.cluster import Cluster
+from gateway.store.node import Greeting, Node, Router, SingleNode
 from gateway.store.pack import pack
+from gateway.store.replies import is_elsewhere, raise_first_error
+from gateway.store.scanning import scan
 
 DEFAULT_TIMEOUT_S = 0.25
 
-_UNABLE = ("BUSY", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "MISCONF", "NOREPLICAS", "TRYAGAIN")
-"""First words of replies by which a server says that it cannot do anything of the kind now."""
-
 
 class RedisStore:
-    """A store at one address. Make it with `connect`; close it with `aclose` or `async with`."""
+    """A store at one address, or the Cluster that the node there is of.
+
+    Make it with `connect`; close it with `aclose` or `async with`.
+    """
 
     def __init__(self, address: Address, *, timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
         self.address = address
@@ -28,11 +31,12 @@ class RedisStore:
         self.run_id: str | None = None
         """Which server process answered last; a new one may have lost its last second."""
         self.epoch = 0
-        """Grows each time another server process answers than the one before."""
+        """Grows each time another server process answers than the one before: in a Cluster, each
+        time any master's does, so at its start to their number."""
         self._shas: dict[Script, bytes] = {}
-        self._router: Router = SingleNode(
-            address, timeout_s=timeout_s, on_connected=self._note_connected
-        )
+        self._timeout_s = timeout_s
+        self._first = Node(address, timeout_s=timeout_s, on_greeted=self._note_greeting)
+        self._router: Router = SingleNode(self._first)
 
     @property
     def healthy(self) -> bool:
@@ -69,13 +73,24 @@ class RedisStore:
         except NoScriptError:
             return (await self._send((("EVAL", script.source, *tail),), key))[0]
 
+    async def servers(self) -> Sequence[Server]:
+        """Return every server that holds keys. See `Store`."""
+        return await self._router.masters()
+
+    def scan(self, pattern: str, kind: str | None = None) -> AsyncIterator[list[bytes]]:
+        """Yield the keys of a pattern, page by page. See `Store`."""
+        return scan(self._router, pattern, kind)
+
     async def aclose(self) -> None:
         """Send what is queued and close the connections."""
         await self._router.aclose()
 
     async def settled(self) -> None:
-        """Wait until the first connection stands or has failed."""
-        await self._router.settled()
+        """Wait until the first connections stand or have failed."""
+        router = None
+        while router is not self._router:  # it may turn out to be a Cluster
+            router = self._router
+            await router.settled()
 
     async def __aenter__(self) -> Self:
         return self
@@ -85,41 +100,59 @@ class RedisStore:
 
     async def _send(self, commands: Sequence[Command], key: Argument | None) -> list[Any]:
         data = b"".join([pack(command) for command in commands])
-        replies = await self._router.link_for(key).submit(data, len(commands))
-        for reply in replies:
-            if isinstance(reply, ResponseError):
-                raise _judge(reply)
+        try:
+            replies = await self._router.link_for(key).submit(data, len(commands))
+            for reply in replies:
+                if isinstance(reply, ResponseError):
+                    if is_elsewhere(reply):
+                        replies = await self._mend(commands, replies, key)
+                    raise_first_error(replies)
+                    break
+        except StoreAway:
+            self._router.note_away()
+            raise
         return replies
 
-    def _note_connected(self, greeting: Greeting) -> None:
-        self.mode = greeting.mode
-        if greeting.run_id != self.run_id:
-            self.run_id = greeting.run_id
-            self.epoch += 1
+    async def _mend(
+        self, commands: Sequence[Command], replies: list[Any], key: Argument | None
+    ) -> list[Any]:
+        if any(isinstance(reply, MovedError) for reply in replies):
+            self._use_cluster()  # where INFO is forbidden, this is how it shows
+        return await self._router.mend(commands, replies, key)
+
+    def _note_greeting(self, node: Node, greeting: Greeting) -> None:
+        if self.mode != "cluster":
+            self.mode = greeting.mode
+        if greeting.mode == "cluster":
+            self._use_cluster()
+        elif isinstance(self._router, SingleNode) and node.note_process(greeting):
+            self._note_new_life(greeting.run_id)
+
+    def _use_cluster(self) -> None:
+        if isinstance(self._router, SingleNode):
+            self.mode = "cluster"
+            self._router = Cluster(
+                self._first, timeout_s=self._timeout_s, on_new_life=self._note_new_life
+            )
+
+    def _note_new_life(self, run_id: str | None) -> None:
+        self.run_id = run_id
+        self.epoch += 1
 
 
 async def connect(url: str, *, timeout_s: float = DEFAULT_TIMEOUT_S) -> RedisStore:
     """Return a store at `url`, after its first dial has succeeded or failed.
 
-    It keeps dialling by itself: where `healthy` is False the caller decides whether to go on.
-    Raises ConfigError for a URL that cannot be meant, and for a server that holds only a part of
-    the keys (Cluster) or none (Sentinel).
+    A node of a Cluster stands for the whole. The store keeps dialling by itself: where `healthy` is
+    False the caller decides whether to go on. Raises ConfigError for a URL that cannot be meant, and
+    for a server that holds no keys (Sentinel).
     """
     store = RedisStore(read_address(url), timeout_s=timeout_s)
     await store.settled()
-    if store.mode not in (None, "standalone"):
+    if store.mode not in (None, "standalone", "cluster"):
         await store.aclose()
         raise ConfigError(
             f"the server at {store.address.shown} is in {store.mode} mode, which this release "
-            "does not support: use a single server"
+            "does not support: give a single server, or any node of a Cluster"
         )
     return store
-
-
-def _judge(error: ResponseError) -> Exception:
-    """Tell 'the store cannot now' from 'this command is wrong'."""
-    if isinstance(error, OutOfMemoryError):
-        return StoreAway("the store is out of memory")
-    if str(error).startswith(_UNABLE) or (error.status_code or "") in _UNABLE:
-        return StoreAway("the store cannot serve this now")
-    return error

@@ -1,6 +1,6 @@
 """What about a server that we did not start could lose data behind our back."""
 
-from gateway.store.base import Store
+from gateway.store.base import Server, Store
 
 _WARNINGS = (
     (
@@ -23,16 +23,25 @@ _WARNINGS = (
 
 
 async def find_faults(store: Store) -> list[str]:
-    """Return a sentence per fault, empty for a good server; says nothing of what it cannot see.
+    """Return a sentence per fault, empty for a good store; says nothing of what it cannot see.
 
     Raises StoreAway.
     """
-    info: bytes = await store.run("INFO", "everything")
+    servers = await store.servers()
+    faults: list[str] = []
+    for server in servers:
+        name = "the store" if len(servers) == 1 else f"the store's node {server.shown}"
+        faults += [f"{name} {fault}" for fault in await _faults_of(server)]
+    return faults
+
+
+async def _faults_of(server: Server) -> list[str]:
+    info: bytes = await server.run("INFO", "everything")
     facts = dict(
         line.split(":", 1) for line in info.decode(errors="replace").splitlines() if ":" in line
     )
     return [
-        "the store " + text.format(value=facts[name])
+        text.format(value=facts[name])
         for name, is_fault, text in _WARNINGS
         if name in facts and is_fault(facts[name])
     ]

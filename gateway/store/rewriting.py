@@ -2,8 +2,8 @@
 
 An append-only file goes on holding what was deleted until it is rewritten, a snapshot until the next
 one is taken. What is asked and what comes back is the same from Redis 6 and every Valkey on (their
-documentation of INFO, BGREWRITEAOF and BGSAVE, 2026-11). A single server is meant: replicas keep
-files of their own.
+documentation of INFO, BGREWRITEAOF and BGSAVE, 2026-11). A single server is meant, or the masters of
+a Cluster one after the other: replicas keep files of their own.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from typing import Any, Final
 from redis.exceptions import NoPermissionError, ResponseError
 
 from gateway.errors import StoreAway
-from gateway.store.base import Store
+from gateway.store.base import Server, Store
 from gateway.store.server_files import Files
 
 LIMIT_S: Final = 3600.0
@@ -55,21 +55,30 @@ async def rewrite_files(
     `files` is where they are, for the embedded server; `now` is Unix seconds, as the times of files
     are. Raises RewriteRefused, RewriteFailed, StoreAway.
     """
-    rewriting = _Rewriting(store, asyncio.get_running_loop().time() + limit_s)
+    deadline = asyncio.get_running_loop().time() + limit_s
+    servers = await store.servers()
+    for server in servers:
+        await _rewrite_server(server, files, deadline)
+    if {each.shown for each in await store.servers()} != {each.shown for each in servers}:
+        raise RewriteFailed("other servers hold the keys than at the beginning")
+    if files is not None:
+        await _await_clear(files, now, clear_limit_s)
+
+
+async def _rewrite_server(server: Server, files: Files | None, deadline: float) -> None:
+    rewriting = _Rewriting(server, deadline)
     facts = await rewriting.settle()
     if facts.get("aof_enabled") == "1":
         await rewriting.do("BGREWRITEAOF", "aof_last_bgrewrite_status", "aof_rewrites")
-    if await _takes_snapshots(store, facts, files):
+    if await _takes_snapshots(server, facts, files):
         await rewriting.do("BGSAVE", "rdb_last_bgsave_status", "rdb_saves")
-    if files is not None:
-        await _await_clear(files, now, clear_limit_s)
 
 
 class _Rewriting:
     """The wait for one server, which must stay the same process all the while."""
 
-    def __init__(self, store: Store, deadline: float) -> None:
-        self._store = store
+    def __init__(self, server: Server, deadline: float) -> None:
+        self._server = server
         self._deadline = deadline
         self._run_id: str | None = None
 
@@ -78,7 +87,7 @@ class _Rewriting:
         before = await self.settle()
         answered = True
         try:
-            await self._store.run(command)
+            await self._server.run(command)
         except ResponseError as error:
             # Nothing was under way just before: what is now began late enough for our purpose.
             if not any(text in str(error).lower() for text in _BUSY):
@@ -104,7 +113,7 @@ class _Rewriting:
     async def _ask(self) -> dict[str, str]:
         while True:
             try:
-                parts = await self._store.run_many([("INFO", "server"), ("INFO", "persistence")])
+                parts = await self._server.run_many([("INFO", "server"), ("INFO", "persistence")])
             except StoreAway:
                 await self._rest(SLOWEST_POLL_S)
                 continue
@@ -123,14 +132,14 @@ class _Rewriting:
         await asyncio.sleep(seconds)
 
 
-async def _takes_snapshots(store: Store, facts: dict[str, str], files: Files | None) -> bool:
+async def _takes_snapshots(server: Server, facts: dict[str, str], files: Files | None) -> bool:
     """Whether there may be a snapshot that has to be replaced."""
     if files is not None:  # ours takes none; somebody may have had it take one
         return (files.dir / "dump.rdb").exists()
     if facts.get("rdb_saves", "0") != "0":
         return True
     try:
-        answer: Any = await store.run("CONFIG", "GET", "save")
+        answer: Any = await server.run("CONFIG", "GET", "save")
     except ResponseError:
         return True  # it will not tell
     return bool(answer[1:] != [b""])

@@ -79,7 +79,8 @@ CONTEXT = Dashboard(
             graph(
                 "Erasures",
                 "Erasures an hour, by the state they came to: dead at once (`erased_live`), gone "
-                "from the disk (`erased_storage`), or left for the operator's backups to age out.",
+                "from the disk (`erased_storage`), or left for the operator's backups to age out. "
+                "Empty until a user is erased.",
                 "short",
                 Query(f"sum by (state) (rate(gateway_erasures_total[{RATE}])) * 3600", "{{state}}"),
             ),

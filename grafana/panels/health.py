@@ -59,7 +59,7 @@ HEALTH = Dashboard(
             graph(
                 "Errors by whose fault",
                 "Answers a second that were errors: the request's, a policy's, the user's key's, a "
-                "provider's, or the gateway's own.",
+                "provider's, or the gateway's own. Empty while there are none.",
                 "reqps",
                 Query(
                     f'sum by (origin) (rate(gateway_requests_total{{origin!="none"}}[{RATE}]))',

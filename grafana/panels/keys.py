@@ -81,7 +81,7 @@ KEYS = Dashboard(
             graph(
                 "Turned away",
                 "Answers a second with 401 or 403, by route: bad tokens, and tokens that may not do "
-                "what they asked.",
+                "what they asked. Empty while nobody is.",
                 "reqps",
                 Query(
                     "sum by (route, status) (rate(gateway_requests_total"
@@ -93,7 +93,7 @@ KEYS = Dashboard(
             graph(
                 "Keys refused by providers",
                 "Sends a second that a provider refused for the key: rejected, out of credit, or "
-                "over its rate.",
+                "over its rate. Empty while none is.",
                 "reqps",
                 Query(
                     f"sum by (provider, outcome) (rate(gateway_attempts_total{_KEY_TROUBLE}"
@@ -132,7 +132,7 @@ KEYS = Dashboard(
             graph(
                 "Calls ended from outside",
                 "Calls an hour that were ended while they were answered, by the code their caller "
-                "got.",
+                "got. Empty while there are none.",
                 "short",
                 Query(
                     f"sum by (code) (rate(gateway_calls_interrupted_total[{RATE}])) * 3600",

@@ -126,8 +126,8 @@ MONEY = Dashboard(
             ),
             graph(
                 "Without a known price",
-                "Rows an hour, by provider and by what stands in for the price. Nothing is shown "
-                "while every price is known.",
+                "Rows an hour, by provider and by what stands in for the price. Empty while "
+                "every price is known.",
                 "short",
                 Query(
                     f"sum by (provider, price_state) "

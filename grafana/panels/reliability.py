@@ -74,7 +74,8 @@ RELIABILITY = Dashboard(
             graph(
                 "Failures by what they were",
                 "Failed sends a second. `rate_limited` and `overloaded` pass by themselves; `quota` "
-                "and `key_rejected` need somebody; `cut` and `bad_reply` are faults of an answer.",
+                "and `key_rejected` need somebody; `cut` and `bad_reply` are faults of an answer. Empty "
+                "while nothing fails.",
                 "reqps",
                 Query(
                     f"sum by (outcome) (rate(gateway_attempts_total{_FAILED}[{RATE}]))",
@@ -84,7 +85,7 @@ RELIABILITY = Dashboard(
             ),
             Panel(
                 "Failures in the time shown",
-                "Failed sends by provider and by what they met.",
+                "Failed sends by provider and by what they met. Empty while nothing fails.",
                 (
                     Query(
                         f"sum by (provider, outcome) "
@@ -99,7 +100,7 @@ RELIABILITY = Dashboard(
             graph(
                 "Rescued by",
                 "Requests a second that this provider answered after an earlier failure, there or "
-                "elsewhere.",
+                "elsewhere. Empty until one was rescued.",
                 "reqps",
                 Query(
                     f"sum by (provider) (rate(gateway_requests_rescued_total{_P}[{RATE}]))",
@@ -109,7 +110,8 @@ RELIABILITY = Dashboard(
             ),
             graph(
                 "Errors passed on",
-                "Answers a second with an error for which a provider is to blame, by status.",
+                "Answers a second with an error for which a provider is to blame, by status. Empty "
+                "while there are none.",
                 "reqps",
                 Query(
                     f'sum by (status) (rate(gateway_requests_total{{origin="provider"}}[{RATE}]))',

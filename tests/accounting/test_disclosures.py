@@ -6,11 +6,11 @@ import pytest
 from msgspec.structs import replace
 
 from gateway.accounting.disclosures import Wanted, read_disclosures
-from gateway.accounting.ledger import Ledger
 from gateway.accounting.rows import LedgerRow, Status
 from gateway.errors import InvalidRequest
 from gateway.store.client import RedisStore
 from gateway.types.usage import Certainty, Usage
+from tests.accounting.booking import book
 
 SHOWN = LedgerRow(
     request_id="req_1",
@@ -28,13 +28,6 @@ SHOWN = LedgerRow(
     context_tokens=312,
 )
 DAY_S = 86_400
-
-
-async def book(store: RedisStore, *rows: LedgerRow) -> None:
-    ledger = Ledger(store)
-    for row in rows:
-        await ledger.book(row)
-    await ledger.settle(5)
 
 
 async def ids(store: RedisStore, wanted: Wanted = Wanted()) -> list[str]:  # noqa: B008  # frozen

@@ -6,7 +6,6 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from msgspec.structs import replace
 
 from gateway.accounting.day_totals import MOST_FEATURES, MOST_USER_PLACES, BookingRules
-from gateway.accounting.ledger import Ledger
 from gateway.accounting.rows import LedgerRow
 from gateway.accounting.span import MOST_DAYS
 from gateway.accounting.spool.apply import MOST_ROWS, apply_rows
@@ -16,6 +15,7 @@ from gateway.accounting.usage import GROUPS, read_sums, read_totals
 from gateway.store import names
 from gateway.store.base import Store
 from gateway.store.client import RedisStore
+from tests.accounting.booking import book
 from tests.accounting.many_rows import DAY, NOON, ROW, ROWS, reference, total_of
 
 DAYS = ("2026-11-20", "2026-11-21", "2026-11-22", DAY)
@@ -67,10 +67,7 @@ async def test_totals_are_what_a_plain_sum_of_the_rows_gives(
     await store.run("FLUSHALL")
     groups = tuple(group_by[:size])
     if via:
-        ledger = Ledger(store)
-        for row in (*rows, *rows):
-            await ledger.book(row)
-        await ledger.settle(5)
+        await book(store, *rows, rules=BookingRules(features={"report", "-x"}))
     else:
         for _ in range(2):
             await spooled(store, rows, BookingRules(features={"report", "-x"}))
@@ -123,11 +120,9 @@ async def test_everyone_together_may_have_more_features_than_each_of_them(
     assert found == {row.feature for row in rows}
 
 
-async def test_the_number_of_features_holds_for_rows_booked_directly_too(store: RedisStore) -> None:
-    ledger = Ledger(store)
-    for n in range(MOST_FEATURES + 3):
-        await ledger.book(replace(ROW, request_id=f"req_{n}", feature=f"f{n}"))
-    await ledger.settle(5)
+async def test_the_number_of_features_holds_in_a_ledger_too(store: RedisStore) -> None:
+    rows = (replace(ROW, request_id=f"req_{n}", feature=f"f{n}") for n in range(MOST_FEATURES + 3))
+    await book(store, *rows)
     for user in ("u", None):
         groups = (await read_sums(store, user, [DAY], ["feature"])).groups()
         assert {g["feature"]: g["attempts"] for g in groups}["other"] == 3

@@ -8,7 +8,6 @@ import pytest
 from msgspec.structs import replace
 
 from gateway.accounting.day_totals import BookingRules
-from gateway.accounting.ledger import Ledger
 from gateway.accounting.span import Span
 from gateway.accounting.spool.apply import KEEP_ROWS, apply_rows
 from gateway.accounting.spool.frames import Closed
@@ -16,16 +15,14 @@ from gateway.accounting.usage_rows import WantedRows, read_rows, stream_rows
 from gateway.errors import InvalidRequest
 from gateway.store import names
 from gateway.store.client import RedisStore
+from tests.accounting.booking import book
 from tests.accounting.many_rows import DAY_S, NOON, ROW
 
 ANY = WantedRows("u", 0)
 
 
-async def book(store: RedisStore, *numbers: int, at: float = NOON) -> None:
-    ledger = Ledger(store)
-    for number in numbers:
-        await ledger.book(replace(ROW, request_id=f"req_{number}", time=at))
-    await ledger.settle(5)
+async def book_numbers(store: RedisStore, *numbers: int, at: float = NOON) -> None:
+    await book(store, *(replace(ROW, request_id=f"req_{n}", time=at) for n in numbers))
 
 
 def ids(rows: list[dict[str, Any]]) -> list[int]:
@@ -36,7 +33,7 @@ def ids(rows: list[dict[str, Any]]) -> list[int]:
 async def test_pages_show_every_row_once_while_more_are_booked(
     store: RedisStore, limit: int
 ) -> None:
-    await book(store, *range(120))
+    await book_numbers(store, *range(120))
     seen: list[int] = []
     cursor: str | None = None
     new = 1000
@@ -47,7 +44,7 @@ async def test_pages_show_every_row_once_while_more_are_booked(
         cursor = page.next_cursor
         if cursor is None:
             break
-        await book(store, new)
+        await book_numbers(store, new)
         new += 1
     assert seen == list(reversed(range(120)))
     streamed = [row async for row in stream_rows(store, ANY)]
@@ -57,10 +54,10 @@ async def test_pages_show_every_row_once_while_more_are_booked(
 async def test_rows_of_the_days_asked_for_are_shown_also_those_booked_late(
     store: RedisStore,
 ) -> None:
-    await book(store, 1, at=NOON - 2 * DAY_S)
-    await book(store, 2, at=NOON - DAY_S)
-    await book(store, 3, at=NOON)
-    await book(store, 4, at=NOON - DAY_S)  # waited in a spool
+    await book_numbers(store, 1, at=NOON - 2 * DAY_S)
+    await book_numbers(store, 2, at=NOON - DAY_S)
+    await book_numbers(store, 3, at=NOON)
+    await book_numbers(store, 4, at=NOON - DAY_S)  # waited in a spool
     day = WantedRows("u", 0, Span(date(2026, 11, 22), date(2026, 11, 22)))
     first = await read_rows(store, day, limit=1)
     assert ids(first.rows) == [4]
@@ -69,7 +66,7 @@ async def test_rows_of_the_days_asked_for_are_shown_also_those_booked_late(
 
 
 async def test_rows_of_others_are_never_shown(store: RedisStore) -> None:
-    await book(store, 1)
+    await book_numbers(store, 1)
     assert (await read_rows(store, WantedRows("u2", 0))).rows == []
 
 
@@ -99,7 +96,7 @@ async def test_rows_leave_the_log_when_they_are_too_old_or_too_many(store: Redis
 
 
 async def test_what_is_no_longer_to_be_kept_is_not_shown(store: RedisStore) -> None:
-    await book(store, 1)
+    await book_numbers(store, 1)
     [(place, _)] = await store.run("XRANGE", names.usage_rows("u"), "-", "+")
     booked = int(place.split(b"-")[0]) / 1000
     assert ids((await read_rows(store, WantedRows("u", booked - 1))).rows) == [1]

@@ -1,6 +1,6 @@
 """Records in a real store: written, read back, listed, deleted."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -9,7 +9,7 @@ import pytest
 from gateway.context.source import MOST_FETCHED, ContextSource
 from gateway.errors import Conflict, NotFound, PayloadTooLarge
 from gateway.store import names
-from gateway.store.base import Argument, Command, Script, Store
+from gateway.store.base import Argument, Command, Script, Server, Store
 from gateway.store.client import RedisStore
 from gateway.types.context import HistoryPoint, Record
 from gateway.vault.vault import DataKeys
@@ -366,6 +366,12 @@ class Interfering:
             if self.others:
                 await self.others.pop(0)()
         return reply
+
+    async def servers(self) -> Sequence[Server]:
+        return await self._store.servers()
+
+    def scan(self, pattern: str, kind: str | None = None) -> AsyncIterator[list[bytes]]:
+        return self._store.scan(pattern, kind)
 
     async def aclose(self) -> None:
         await self._store.aclose()

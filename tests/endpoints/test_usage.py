@@ -13,13 +13,13 @@ from urllib.parse import quote
 import pytest
 from msgspec.structs import replace
 
-from gateway.accounting.ledger import Ledger
 from gateway.accounting.rows import LedgerRow
 from gateway.endpoints.requests import ClientGone, IncomingRequest
 from gateway.endpoints.usage import send_csv
 from gateway.store.client import RedisStore
 from gateway.store.embedded import EmbeddedStore
 from gateway.types.usage import Certainty, Usage
+from tests.accounting.booking import book
 from tests.accounting.many_rows import DAY_S, ROW, total_of
 from tests.endpoints.serving import Served, ServedUser, serve
 from tests.endpoints.test_context import assert_refusal
@@ -54,11 +54,8 @@ async def user_of_the_next_second(served: Served) -> ServedUser:
     return await served.new_user()
 
 
-async def book(store: RedisStore, rows: Sequence[LedgerRow]) -> None:
-    ledger = Ledger(store)
-    for row in rows:
-        await ledger.book(row)
-    await ledger.settle(5)
+async def book_all(store: RedisStore, rows: Sequence[LedgerRow]) -> None:
+    await book(store, *rows)
 
 
 async def admin(served: Served, query: str, **options: Any) -> Any:
@@ -85,7 +82,7 @@ async def test_admin_and_user_views_agree(
         users = [await user_of_the_next_second(served) for _ in range(3)]
         rows = {user.id: some_rows(user.id, 4 + n) for n, user in enumerate(users)}
         for of_user in rows.values():
-            await book(store, of_user)
+            await book_all(store, of_user)
         seen = await admin(served, "?group_by=user")
         assert [group["user"] for group in seen["data"]] == [user.id for user in users]
         for user, group in zip(users, seen["data"], strict=True):
@@ -107,7 +104,7 @@ async def test_users_are_paged_and_a_wide_span_makes_pages_smaller(
     async with serve(tmp_path, store, redis_server.url, clock=ManualClock(NOW)) as served:
         users = [(await user_of_the_next_second(served)).id for _ in range(17)]
         for user in users[::2]:
-            await book(store, some_rows(user, 2))
+            await book_all(store, some_rows(user, 2))
         seen: list[str] = []
         cursor = ""
         while True:
@@ -134,7 +131,7 @@ async def test_rows_are_paged_and_the_csv_has_them_all(
 ) -> None:
     async with serve(tmp_path, store, redis_server.url, clock=ManualClock(NOW)) as served:
         user = await served.new_user()
-        await book(store, some_rows(user.id, 450))
+        await book_all(store, some_rows(user.id, 450))
         seen: list[str] = []
         cursor = ""
         while True:
@@ -165,7 +162,7 @@ async def test_totals_are_csv_where_the_client_accepts_that(
     async with serve(tmp_path, store, redis_server.url, clock=ManualClock(NOW)) as served:
         user = await served.new_user()
         rows = some_rows(user.id)
-        await book(store, rows)
+        await book_all(store, rows)
         headers = {"authorization": f"Bearer {user.token}", "accept": "text/csv"}
         response = await served.client.get("/v1/me/usage?group_by=model", headers=headers)
         [formula, plain] = cells(response.text)
@@ -186,7 +183,7 @@ async def test_a_user_is_named_by_either_id_and_one_request_is_shown(
         made = await served.call(served.admin_token, "POST", "/admin/v1/users", body)
         user = made.json()["id"]
         rows = some_rows(user)
-        await book(store, rows)
+        await book_all(store, rows)
         name = quote("shop/7", safe="")
         assert (await admin(served, f"?user={name}"))["total"] == total_of(rows)
         [group] = (await admin(served, "?group_by=user"))["data"]
@@ -260,7 +257,7 @@ async def test_i07_nobody_sees_what_is_not_theirs(
     async with serve(tmp_path, store, redis_server.url, clock=ManualClock(NOW)) as served:
         ann, bob = await served.new_user(), await served.new_user()
         rows = some_rows(bob.id)
-        await book(store, rows)
+        await book_all(store, rows)
         theirs = await ann.call("GET", f"/v1/me/usage?request_id={rows[0].request_id}")
         nobodys = await ann.call("GET", "/v1/me/usage?request_id=req_0")
         odd = await ann.call("GET", "/v1/me/usage?request_id=x%7D:y")

@@ -5,18 +5,20 @@ Without one, the names, labels and values in the expressions are held against a 
 
 import math
 import re
-import shutil
+import subprocess
 from collections import defaultdict
 from collections.abc import Iterator
 from itertools import chain
+from typing import Any
 
 import pytest
+from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.grafana import expressions
 from tests.grafana.expressions import Expression
-from tests.grafana.prometheus import REQUIRED, Prometheus, scraping
-from tests.grafana.traffic import send_more
+from tests.grafana.prometheus import Prometheus, scraping, tool
+from tests.grafana.traffic import HEALTHY, send_more
 from tests.journeys.running import RunningGateway
 
 FROM_SCRAPING = {"job", "instance"}
@@ -48,6 +50,30 @@ def test_every_query_of_every_panel_has_series(prometheus: Prometheus) -> None:
             no_number.append(expression)
     assert [str(each) for each in empty] == []
     assert [str(each) for each in no_number] == []
+
+
+def test_what_is_counted_shows_in_the_numbers(prometheus: Prometheus) -> None:
+    """Not only is there a series: what the traffic brought about is in it."""
+    for counted in (
+        "gateway_cost_dollars_total",
+        'gateway_ledger_rows_total{certainty="estimated"}',
+        'gateway_unpriced_requests_total{price_state="unknown"}',
+        'gateway_tokens_total{bucket="cache_read"}',
+        'gateway_limit_refusals_total{measure="requests", subject_kind="user"}',
+        "gateway_requests_rescued_total",
+        "gateway_chunk_gap_seconds_count",
+        "gateway_context_tokens_total",
+        "gateway_store_failures_total",
+        "gateway_config_reloads_total",
+        "gateway_config_reload_failures_total",
+        'gateway_erasures_total{state="erased_live"}',
+        "gateway_calls_interrupted_total",
+        'gateway_dek_rotations_total{why="asked", outcome="done"}',
+        'gateway_attempts_total{outcome="key_rejected"}',
+    ):
+        assert prometheus.number(f"sum({counted})") > 0, counted
+    assert prometheus.number("gateway_workers") == 2
+    assert prometheus.number("gateway_worker_starts_total") == 2
 
 
 def test_every_panel_shows_what_its_stand_ins_are_for(prometheus: Prometheus) -> None:
@@ -85,8 +111,11 @@ def test_the_provider_variable_has_values(prometheus: Prometheus) -> None:
 
 def scraped(gateway: RunningGateway) -> dict[str, list[Labels]]:
     """The label sets of every sample name of a scrape."""
+    return samples_of(gateway.call("GET", "/metrics", None).text)
+
+
+def samples_of(text: str) -> dict[str, list[Labels]]:
     found: dict[str, list[Labels]] = defaultdict(list)
-    text = gateway.call("GET", "/metrics", None).text
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
             found[sample.name].append(sample.labels)
@@ -131,8 +160,51 @@ def test_names_labels_and_values_are_those_of_a_real_scrape(busy_gateway: Runnin
     faults = [fault for expression in asked for fault in faults_of(expression, samples)]
 
     assert faults == []
-    if shutil.which("prometheus") is None:
-        print(f"skipped: asking a real Prometheus {len(asked)} expressions (see {REQUIRED})")
+
+
+def test_a_panel_that_is_empty_in_health_says_so(busy_gateway: RunningGateway) -> None:
+    healthy = samples_of((busy_gateway.home / HEALTHY).read_text(encoding="utf-8"))
+    empty = {
+        panel["title"]: panel["description"]
+        for _, dashboard in expressions.dashboards()
+        for panel in dashboard["panels"]
+        if all(is_empty(target["expr"], healthy) for target in panel["targets"])
+    }
+    silent = [title for title, description in empty.items() if "Empty " not in description]
+    assert empty
+    assert silent == []
+
+
+def is_empty(promql: str, samples: dict[str, list[Labels]]) -> bool:
+    """Whether an expression has nothing to show for these samples."""
+    filled = expressions.fill(promql)
+    stands_in = expressions.without_stand_ins(filled) != filled
+    return not stands_in and bool(list(faults_of(Expression("", filled), samples)))
+
+
+def test_promtool_finds_no_fault_in_a_real_scrape(busy_gateway: RunningGateway) -> None:
+    text = busy_gateway.call("GET", "/metrics", None).text
+    checked = subprocess.run(
+        [tool("promtool"), "check", "metrics"],
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_a_real_scrape_says_the_same_in_both_formats(busy_gateway: RunningGateway) -> None:
+    plain = busy_gateway.call("GET", "/metrics", None)
+    headers = {"accept": "application/openmetrics-text; version=1.0.0"}
+    strict = busy_gateway.call("GET", "/metrics", None, headers=headers)
+    assert plain.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert strict.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
+    read: Any = openmetrics.text_string_to_metric_families
+    families = list(read(strict.text))  # raises for what the standard forbids
+    own = "gateway_requests_total", "gateway_request_duration_seconds"  # the scrapes themselves
+    named = {s.name for family in families for s in family.samples if not s.name.startswith(own)}
+    assert named == {name for name in scraped(busy_gateway) if not name.startswith(own)}
 
 
 def test_the_check_of_names_sees_what_is_wrong(busy_gateway: RunningGateway) -> None:

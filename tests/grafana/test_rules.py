@@ -165,14 +165,26 @@ def firing(home: Path, series: dict[str, str], minutes: int, expected: list[str]
     return "" if done.returncode == 0 else done.stdout + done.stderr
 
 
-def run(*arguments: str, given: str = "") -> "subprocess.CompletedProcess[str]":
+def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [tool("promtool"), *arguments], input=given, capture_output=True, text=True, check=False
+        [tool("promtool"), *arguments], capture_output=True, text=True, check=False
     )
 
 
 def test_promtool_finds_no_fault_in_the_rules() -> None:
     done = run("check", "rules", str(RECORDING), str(ALERTS))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_promtool_finds_no_fault_in_the_config_of_the_readme(tmp_path: Path) -> None:
+    found = re.search(r"```yaml\n(# prometheus.yml\n.*?)```", RUNBOOKS.read_text(), re.DOTALL)
+    assert found is not None
+    token = tmp_path / "token"
+    token.touch()
+    shown = found[1].replace("/etc/prometheus/gateway-admin-token", str(token))
+    (tmp_path / "prometheus.yml").write_text(shown, encoding="utf-8")
+    (tmp_path / "rules").symlink_to(RECORDING.parent)
+    done = run("check", "config", str(tmp_path / "prometheus.yml"))
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -10,7 +10,15 @@ from tests.journeys.running import GatewayUser, RunningGateway
 from tests.waiting import wait_until
 
 CALLED = "gpt-4o-mini"
+HEALTHY = "healthy.txt"
 _LONG = "sandbox-long-500+slow-50"  # 25 seconds, if nobody ends it
+
+
+def send_well(gateway: RunningGateway) -> None:
+    """Send what a first look at the gateway is likely to send: nothing that goes wrong."""
+    user = gateway.new_user("openai")
+    send_context(user)
+    assert user.chat(CALLED, stream=True).status_code == 200
 
 
 def send_traffic(gateway: RunningGateway) -> None:
@@ -55,6 +63,9 @@ def send_failures(gateway: RunningGateway, user: GatewayUser) -> None:
     refused = gateway.new_user("openai", secret="bad-key")
     assert refused.chat(CALLED).status_code == 403
     assert user.chat("gemini/gemini-2.5-flash").status_code == 403  # no key for it
+    limited = gateway.new_user("openai")
+    gateway.admin("PUT", f"/users/{limited.id}/limits", {"requests_per_minute": 1})
+    wait_until(lambda: limited.chat(CALLED).status_code == 429)
     assert gateway.call("POST", "/v1/chat/completions", None, {}).status_code == 401
     assert gateway.call("GET", "/v1/nonsense", None).status_code == 404
 

@@ -1,6 +1,6 @@
 """What the identity tests are played with: a clock that stands still, a store that counts."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -13,7 +13,7 @@ from gateway.identity.admin_tokens import AdminTokens
 from gateway.identity.provider_keys import Offer, ProviderKeys
 from gateway.identity.user_tokens import UserTokens
 from gateway.identity.users import Users
-from gateway.store.base import Argument, Command, Script, Store
+from gateway.store.base import Argument, Command, Script, Server, Store
 from gateway.vault.key_ring import KeyRing
 from gateway.vault.vault import Vault
 
@@ -59,6 +59,14 @@ class WatchedStore:
     async def script(self, script: Script, keys: Sequence[str], args: Sequence[Argument]) -> Any:
         self._note(script.name)
         return await self._store.script(script, keys, args)
+
+    async def servers(self) -> Sequence[Server]:
+        return await self._store.servers()
+
+    async def scan(self, pattern: str, kind: str | None = None) -> AsyncIterator[list[bytes]]:
+        self._note("SCAN")
+        async for page in self._store.scan(pattern, kind):
+            yield page
 
     async def aclose(self) -> None:
         await self._store.aclose()

@@ -1,10 +1,14 @@
 """What a new token may be."""
 
+from decimal import Decimal
+
+import msgspec
 import pytest
 
 from gateway.errors import InvalidRequest, NotAllowed
 from gateway.identity.minting import TokenRequest, decide_grant
-from gateway.types.account import DEFAULT_ALLOWS, Need, Scope, TokenInfo
+from gateway.types.account import DEFAULT_ALLOWS, Need, Scope, TokenBound, TokenInfo
+from gateway.types.limits import LimitSet
 
 NOW = 1_790_000_000
 
@@ -108,3 +112,58 @@ def test_what_no_token_can_be_is_a_bad_request(request_: TokenRequest, param: st
         decide_grant(request_, None, NOW)
 
     assert caught.value.param == param
+
+
+LIMITED = LimitSet(requests_per_minute=10, cost_per_day_usd=Decimal("0.5"))
+
+
+def limited_minter(within: tuple[TokenBound, ...] = ()) -> TokenInfo:
+    return msgspec.structs.replace(minter(), limits=LIMITED, within=within)
+
+
+def test_a_token_of_a_limited_one_has_its_limits_and_counts_on_them() -> None:
+    grant = decide_grant(TokenRequest("x"), limited_minter(), NOW)
+
+    assert grant.limits == LIMITED
+    assert grant.within == (TokenBound("t_1", LIMITED),)
+
+
+def test_a_limit_may_be_lowered_and_others_added() -> None:
+    wanted = LimitSet(requests_per_minute=3, concurrent=1)
+
+    grant = decide_grant(TokenRequest("x", limits=wanted), limited_minter(), NOW)
+
+    assert grant.limits == LimitSet(3, None, 1, Decimal("0.5"))
+
+
+@pytest.mark.parametrize(
+    ("limits", "param"),
+    [
+        (LimitSet(requests_per_minute=11), "limits.requests_per_minute"),
+        (LimitSet(cost_per_day_usd=Decimal("0.51")), "limits.cost_per_day_usd"),
+    ],
+)
+def test_no_token_makes_one_with_a_higher_limit(limits: LimitSet, param: str) -> None:
+    with pytest.raises(NotAllowed) as caught:
+        decide_grant(TokenRequest("x", limits=limits), limited_minter(), NOW)
+
+    assert caught.value.param == param
+    assert decide_grant(TokenRequest("x", limits=limits), minter(), NOW).within == ()
+
+
+def test_what_binds_a_token_is_handed_on_and_does_not_grow_for_ever() -> None:
+    bound = TokenBound("t_0", LimitSet(concurrent=9))
+    free = msgspec.structs.replace(minter(), within=(bound,))
+
+    assert decide_grant(TokenRequest("x"), free, NOW).within == (bound,)
+    with pytest.raises(NotAllowed):
+        decide_grant(TokenRequest("x"), limited_minter((bound,) * 8), NOW)
+
+
+@pytest.mark.parametrize("dollars", ["-0.01", "NaN", "Infinity", "1000001"])
+def test_dollars_that_are_none_are_refused(dollars: str) -> None:
+    limits = LimitSet(cost_per_month_usd=Decimal(dollars))
+    with pytest.raises(InvalidRequest) as caught:
+        decide_grant(TokenRequest("x", limits=limits), None, NOW)
+
+    assert caught.value.param == "limits.cost_per_month_usd"

@@ -156,12 +156,14 @@ WRITABLE: dict[tuple[str, str], tuple[str, Any]] = {
     ),
     ("PUT", "/v1/me/context/{kind}/{id}"): ("/v1/me/context/entries/e1", {**ENTRY, "text": "B"}),
     ("POST", "/v1/me/context/{kind}"): ("/v1/me/context/pillars", {**PILLAR, "id": "work"}),
-    ("POST", "/v1/receipts/verify"): ("/v1/receipts/verify", {"receipt": {}}),
     ("POST", "/admin/v1/users"): ("/admin/v1/users", {"name": "x"}),
     ("PUT", "/admin/v1/users/by-external-id/{external_id:path}"): (
         "/admin/v1/users/by-external-id/mass-1", {"name": "x"}
     ),
     ("PATCH", "/admin/v1/users/{user_id}"): ("/admin/v1/users/{user_id}", {"name": "x"}),
+    ("PUT", "/admin/v1/users/{user_id}/limits"): (
+        "/admin/v1/users/{user_id}/limits", {"concurrent": 7}
+    ),
     ("POST", "/admin/v1/users/{user_id}/tokens"): (
         "/admin/v1/users/{user_id}/tokens", {"name": "x"}
     ),
@@ -173,7 +175,10 @@ PASSED_ON: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/v1/embeddings"): {"model": "x", "input": "y"},
     ("POST", "/v1/me/context/preview"): {},
 }
-FREE = {("PUT", "/v1/me/context/profile")}  # further members are the user's own words
+FREE = {
+    ("PUT", "/v1/me/context/profile"),  # further members are the user's own words
+    ("POST", "/v1/receipts/verify"),  # further members make a receipt invalid
+}
 NO_BODY = {
     ("POST", "/v1/me/providers/{name}/test"),
     ("POST", "/admin/v1/users/{user_id}/rotate-dek"),

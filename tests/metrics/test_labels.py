@@ -43,7 +43,7 @@ def snapshot() -> Snapshot:
     return compile_config(loaded.config, loaded.secrets, Catalogue.load())
 
 
-@pytest.mark.parametrize("provider", ["openai", "openrouter"])
+@pytest.mark.parametrize("provider", ["openai"])
 def test_a_hundred_thousand_model_names_make_no_label_of_their_own(
     snapshot: Snapshot, provider: str
 ) -> None:
@@ -131,6 +131,7 @@ def test_over_the_wire_neither_names_paths_nor_users_make_series(tmp_path: Path)
         start_gateway(tmp_path / "home", sandbox.url, workers=2) as gateway,
     ):
         send_some(gateway, "first")
+        counted(gateway)  # so that the series of scrapes are there too
         before = counted(gateway)
         for number in range(6):
             send_some(gateway, f"more-{number}")

@@ -5,7 +5,6 @@ from datetime import date, timedelta
 
 from msgspec import Struct
 
-from gateway.accounting.ledger import Ledger
 from gateway.accounting.rows import LedgerRow, Status
 from gateway.config.kinds import compile_kinds
 from gateway.config.schema import Config
@@ -111,11 +110,3 @@ ROW = LedgerRow(
     kinds={"profile": 12, "entries": 300},
     context_tokens=312,
 )
-
-
-async def book(store: Store, *rows: LedgerRow) -> None:
-    """Book rows as a worker does."""
-    ledger = Ledger(store)
-    for row in rows:
-        await ledger.book(row)
-    await ledger.settle(5)

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
@@ -12,11 +12,12 @@ from gateway.errors import AuthenticationFailed, NotFound, RecordIntegrity
 from gateway.identity.removal import Destroyed
 from gateway.privacy.receipts import State
 from gateway.store import names
-from gateway.store.base import Argument, Command, Script, Store
+from gateway.store.base import Argument, Command, Script, Server, Store
 from gateway.store.client import RedisStore
 from gateway.vault.vault import DataKeys, RecordType
+from tests.accounting.booking import book
 from tests.identity.scene import bearer
-from tests.privacy.scene import ROW, book, furnish, make_privacy
+from tests.privacy.scene import ROW, furnish, make_privacy
 
 
 async def test_b14_what_is_erased_does_not_answer_open_or_come_back(store: RedisStore) -> None:
@@ -92,6 +93,7 @@ async def test_nothing_of_the_user_is_left_outside_their_slot(store: RedisStore)
     assert ann.external_id not in await everything_in(store)
     assert set(await keys_of(store, ann.id)) == {
         names.user_gone(ann.id),
+        names.usage_marks(ann.id),
         names.usage_rows(ann.id),
         names.usage_day(ann.id, "2026-09-21"),
         names.usage_request(ann.id, "req_1"),
@@ -148,6 +150,14 @@ class Dying:
     async def script(self, script: Script, keys: Sequence[str], args: Sequence[Argument]) -> Any:
         self._count()
         return await self._store.script(script, keys, args)
+
+    async def servers(self) -> Sequence[Server]:
+        return await self._store.servers()
+
+    async def scan(self, pattern: str, kind: str | None = None) -> AsyncIterator[list[bytes]]:
+        self._count()
+        async for page in self._store.scan(pattern, kind):
+            yield page
 
     async def aclose(self) -> None:
         await self._store.aclose()

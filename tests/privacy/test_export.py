@@ -16,13 +16,13 @@ from gateway.store import names
 from gateway.store.client import RedisStore
 from gateway.types.account import UserRecord
 from gateway.types.context import Record
+from tests.accounting.booking import book
 from tests.privacy.scene import (
     KINDS,
     NAME_KEY,
     ROW,
     TODAY,
     PrivacyScene,
-    book,
     furnish,
     make_privacy,
 )

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -13,7 +13,7 @@ from gateway.config.kinds import BUILTIN_KINDS
 from gateway.errors import StoreAway
 from gateway.privacy.retention import RetentionSweep, Sweep
 from gateway.store import names
-from gateway.store.base import Argument, Command, Script, Store
+from gateway.store.base import Argument, Command, Script, Server, Store
 from gateway.store.client import RedisStore
 from gateway.types.context import Kind
 from tests.context.scene import ENTRIES, FEELS, PILLARS, ContextScene, Owner, draft, make_context
@@ -151,6 +151,14 @@ class Dying:
         reply = await self._store.script(script, keys, args)
         self._left -= script.name == "retention_drop"
         return reply
+
+    async def servers(self) -> Sequence[Server]:
+        return await self._store.servers()
+
+    async def scan(self, pattern: str, kind: str | None = None) -> AsyncIterator[list[bytes]]:
+        self._check()
+        async for page in self._store.scan(pattern, kind):
+            yield page
 
     async def aclose(self) -> None:
         await self._store.aclose()

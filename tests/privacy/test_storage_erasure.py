@@ -18,9 +18,10 @@ from gateway.store.client import RedisStore, connect
 from gateway.store.embedded import use_embedded
 from gateway.store.server_files import files_of
 from gateway.vault.key_ring import KeyRing
+from tests.accounting.booking import book
 from tests.canary import Canaries
 from tests.identity.scene import KEK, WatchedStore
-from tests.privacy.scene import ROW, Furnished, PrivacyScene, book, furnish, make_privacy
+from tests.privacy.scene import ROW, Furnished, PrivacyScene, furnish, make_privacy
 from tests.waiting import async_wait_until
 
 NOW = 4_000_000_000.0

@@ -3,13 +3,14 @@
 import msgspec
 from msgspec.structs import replace
 
-from gateway.accounting.ledger import KEEP_ERASED_S, KEEP_REQUEST_S
+from gateway.accounting.day_totals import KEEP_ERASED_S, KEEP_REQUEST_S
 from gateway.accounting.rows import LedgerRow
 from gateway.accounting.usage import read_request, read_totals
 from gateway.privacy.sweep import sweep
 from gateway.store import names
 from gateway.store.client import RedisStore
-from tests.privacy.scene import ROW, PrivacyScene, book, furnish, make_privacy
+from tests.accounting.booking import book
+from tests.privacy.scene import ROW, PrivacyScene, furnish, make_privacy
 from tests.privacy.test_erase import keys_of
 
 DAY = "2026-09-21"
@@ -57,6 +58,7 @@ async def test_everything_that_is_kept_expires(store: RedisStore) -> None:
     lives = {key: await store.run("TTL", key) for key in await keys_of(store, user_id)}
     assert lives.pop(names.user_gone(user_id)) == -1
     assert 0 < lives.pop(names.usage_request(user_id, "req_1")) <= KEEP_REQUEST_S
+    assert 0 < lives.pop(names.usage_marks(user_id)) <= KEEP_REQUEST_S + 5 * 86_400
     assert lives.keys() == {names.usage_rows(user_id), names.usage_day(user_id, DAY)}
     assert all(0 < life <= KEEP_ERASED_S for life in lives.values())
 
@@ -70,7 +72,7 @@ async def test_a_row_that_is_booked_after_the_erasure_says_no_more_than_the_othe
     await sweep(store, user_id)
     late = replace(ROW, user_id=user_id, request_id="req_2", time=ROW.time + 86_400)
 
-    await book(store, late, late)
+    await book(store, late)
 
     newest = (await log_of(store, user_id))[-1]
     assert (newest.request_id, newest.feature_id, newest.kinds) == ("req_2", None, {})
@@ -97,6 +99,7 @@ async def test_what_does_not_belong_goes_and_others_are_left_alone(store: RedisS
         (
             names.user_gone(user_id),
             names.usage_day(user_id, DAY),
+            names.usage_marks(user_id),
             names.usage_request(user_id, "req_1"),
             names.usage_rows(user_id),
         )

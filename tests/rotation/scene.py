@@ -16,7 +16,7 @@ from gateway.identity.user_tokens import UserTokens
 from gateway.identity.users import Users
 from gateway.rotation.kek import KekRotation, Step, Surroundings, find_rotation
 from gateway.rotation.rewrap import Rewrapped
-from gateway.store.base import Argument, Command, Script, Store
+from gateway.store.base import Argument, Command, Script, Server, Store
 from gateway.types.clock import Clock
 from gateway.vault.keeper import RingKeeper
 from gateway.vault.key_files import KeySources, SecretSource
@@ -55,6 +55,13 @@ class MortalStore:
     async def script(self, script: Script, keys: Sequence[str], args: Sequence[Argument]) -> Any:
         return await self._pass(self._store.script(script, keys, args))
 
+    async def servers(self) -> Sequence[Server]:
+        return await self._store.servers()
+
+    async def scan(self, pattern: str, kind: str | None = None) -> AsyncIterator[list[bytes]]:
+        async for page in self._store.scan(pattern, kind):
+            yield await self._pass(_given(page))
+
     async def aclose(self) -> None:
         await self._store.aclose()
 
@@ -70,6 +77,10 @@ class MortalStore:
         if self.calls_left == 0:
             raise Crash
         return value
+
+
+async def _given(page: list[bytes]) -> list[bytes]:
+    return page
 
 
 class InterposedStore:
@@ -93,6 +104,14 @@ class InterposedStore:
     async def script(self, script: Script, keys: Sequence[str], args: Sequence[Argument]) -> Any:
         await self._interpose(script.name)
         return await self._store.script(script, keys, args)
+
+    async def servers(self) -> Sequence[Server]:
+        return await self._store.servers()
+
+    async def scan(self, pattern: str, kind: str | None = None) -> AsyncIterator[list[bytes]]:
+        await self._interpose(f"SCAN {pattern}")
+        async for page in self._store.scan(pattern, kind):
+            yield page
 
     async def aclose(self) -> None:
         await self._store.aclose()

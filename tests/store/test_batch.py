@@ -18,7 +18,7 @@ from gateway.store.batch import MAX_QUEUED, PING
 from gateway.store.client import RedisStore, connect
 from gateway.store.control import ask
 from gateway.store.embedded import EmbeddedStore
-from gateway.store.node import SingleNode
+from gateway.store.node import Node
 from tests.store.killing import kill_server, signal_server
 from tests.waiting import async_wait_until
 
@@ -246,17 +246,16 @@ async def test_a_script_that_never_ends_takes_nobody_else_along(own_server: Embe
 
 async def test_too_many_waiting_calls_are_refused(own_server: EmbeddedStore) -> None:
     signal_server(own_server, signal.SIGSTOP)
-    node = SingleNode(
-        read_address(own_server.url), timeout_s=0.25, on_connected=lambda greeting: None
-    )
-    link = node.link_for(None)
+    address = read_address(own_server.url)
+    node = Node(address, timeout_s=0.25, on_greeted=lambda node, greeting: None)
+    link = node.link
     futures = [link.submit(PING, 1) for _ in range(MAX_QUEUED)]
     with pytest.raises(StoreAway, match="too many"):
         link.submit(PING, 1)
     ends = await asyncio.gather(*futures, return_exceptions=True)
     assert all(isinstance(end, StoreAway) for end in ends)
     signal_server(own_server, signal.SIGCONT)
-    await node.aclose()
+    await link.aclose()
 
 
 async def test_a_call_given_up_before_it_was_written_is_not_sent(

@@ -11,7 +11,7 @@ import pytest
 from redis.exceptions import ResponseError
 
 from gateway.errors import StoreAway
-from gateway.store.base import Argument, Command, Script, Store
+from gateway.store.base import Argument, Command, Script, Server, Store
 from gateway.store.client import RedisStore, connect
 from gateway.store.embedded import EmbeddedStore
 from gateway.store.rewriting import RewriteFailed, RewriteRefused, rewrite_files
@@ -131,7 +131,9 @@ async def test_a_server_that_forbids_it_is_told_from_one_that_fails(
 
 
 class Answering:
-    """A store that answers one command in its own way."""
+    """A store of one server that answers one command in its own way."""
+
+    shown = "answering"
 
     def __init__(self, store: Store, command: str, answer: Exception) -> None:
         self._store = store
@@ -148,6 +150,12 @@ class Answering:
 
     async def script(self, script: Script, keys: Sequence[str], args: Sequence[Argument]) -> Any:
         return await self._store.script(script, keys, args)
+
+    async def servers(self) -> Sequence[Server]:
+        return (self,)
+
+    def scan(self, pattern: str, kind: str | None = None) -> AsyncIterator[list[bytes]]:
+        return self._store.scan(pattern, kind)
 
     async def aclose(self) -> None:
         await self._store.aclose()

@@ -113,7 +113,9 @@ def test_sighup_reaches_every_worker(tmp_path: Path) -> None:
         wait_until(lambda: gateway.workers()[1]["reloads"] == 2)
 
 
-def test_a_killed_worker_is_replaced_under_its_id_and_its_counts_stay_without_its_gauges(tmp_path: Path) -> None:
+def test_a_killed_worker_is_replaced_under_its_id_and_its_counts_stay_without_its_gauges(
+    tmp_path: Path,
+) -> None:
     with serving(tmp_path, workers=2) as gateway:
         first = gateway.ready.worker_pids[0]
         gauge = gateway.data_dir / "metrics" / f"gauge_livesum_{first}.db"

@@ -18,6 +18,7 @@ from typing import Final
 from msgspec import Struct
 from redis.exceptions import ResponseError
 
+from gateway import metrics
 from gateway.accounting.limits.counters import (
     EVERYONE,
     EVERYONES_SLOT,
@@ -29,7 +30,14 @@ from gateway.accounting.limits.counters import (
 from gateway.accounting.limits.local import LocalCounters
 from gateway.accounting.limits.refusals import check_can_fit, rate_headers, refusal
 from gateway.accounting.limits.reserve import Reservation
-from gateway.accounting.limits.slots import Answer, Verdict, admit_in, release_in, undo_in
+from gateway.accounting.limits.slots import (
+    Answer,
+    Verdict,
+    admit_in,
+    read_standings,
+    release_in,
+    undo_in,
+)
 from gateway.accounting.limits.tally import Tally, tally_of
 from gateway.accounting.limits.windows import Windows, windows_at
 from gateway.config.schema_limits import WhenStoreIsAway
@@ -103,6 +111,7 @@ class Gate:
         self._clock = clock
         self._waits_s = tuple(waits_s)
         self._local = LocalCounters()
+        self._holding: set[str] = set()
         self._ahead_s: float | None = None  # the store's clock over our monotonic one
 
     def now(self) -> float:
@@ -117,20 +126,28 @@ class Gate:
         Raises ExceedsLimit, RateLimited, BudgetSpent; StoreAway if the store does not count.
         """
         try:
-            for wait_s in self._waits_s:
-                found = await self._try(wanted)
-                if not isinstance(found, _Refused):
-                    return found
-                if not found.standing.is_full_of_held:
-                    raise found.error
-                await asyncio.sleep(wait_s)
             found = await self._try(wanted)
+            for wait_s in self._waits_s:
+                if not (isinstance(found, _Refused) and found.standing.is_full_of_held):
+                    break
+                await asyncio.sleep(wait_s)
+                found = await self._try(wanted)
         except ResponseError:  # what is stored there is none of ours
             log.error("limits of user %s cannot be checked: the store refuses", wanted.user_id)  # noqa: TRY400
             raise StoreAway(_AWAY) from None
         if isinstance(found, _Refused):
+            _count(found.standing)
             raise found.error
+        if isinstance(found, Admission):
+            self._note(found)
         return found
+
+    async def look(self, wanted: Wanted) -> tuple[Standing, ...]:
+        """Return how a request's counters stand, without letting it in. Raises StoreAway."""
+        windows = windows_at(self.now(), wanted.zone)
+        own = await read_standings(self._store, wanted.user_id, _own(wanted, windows))
+        shared = await read_standings(self._store, EVERYONES_SLOT, _shared(wanted, windows))
+        return own + shared
 
     def admit_away(self, wanted: Wanted) -> Admission:
         """Decide without the store, as the operator says.
@@ -138,6 +155,7 @@ class Gate:
         For users whom the caller knows well enough. Raises StoreAway, ExceedsLimit, RateLimited,
         BudgetSpent.
         """
+        metrics.LIMITS_UNCHECKED.labels(wanted.when_away.value).inc()
         if wanted.when_away is WhenStoreIsAway.REFUSE:
             raise StoreAway(_AWAY)
         now = self.now()
@@ -151,8 +169,11 @@ class Gate:
             wanted.request_id, wanted.user_id, counters, now + wanted.lease_s, now
         )
         if full is not None:
+            _count(full)
             raise refusal(full, standings, now, wanted.zone)
-        return Admission(wanted, standings, tally, now, is_local=True)
+        admission = Admission(wanted, standings, tally, now, is_local=True)
+        self._note(admission)
+        return admission
 
     def end(self, admission: Admission) -> None:
         """Note that a request has ended, for what this process counts by itself.
@@ -160,6 +181,8 @@ class Gate:
         What is held in the store is released behind the request's rows (`spool`).
         """
         self._local.end(admission.wanted.request_id)
+        self._holding.discard(admission.wanted.request_id)
+        metrics.RESERVATIONS_HELD.set(len(self._holding))
 
     async def undo(self, admission: Admission) -> None:
         """Take an admission back as if it had never been. Never raises; its lease ends by itself."""
@@ -169,6 +192,11 @@ class Gate:
         own = [counter for counter in counters if counter.subject != EVERYONE]
         await self._undo(admission.wanted.user_id, admission.wanted.request_id, own)
         await self._undo(EVERYONES_SLOT, admission.wanted.request_id, shared)
+
+    def _note(self, admission: Admission) -> None:
+        if admission.tally.held:
+            self._holding.add(admission.wanted.request_id)
+            metrics.RESERVATIONS_HELD.set(len(self._holding))
 
     async def _try(self, wanted: Wanted) -> Admission | Stale | _Refused:
         for _ in range(_MOST_TRIES):
@@ -245,6 +273,11 @@ async def release(store: Store, user_id: str, hold: str, tally: Tally | None) ->
     for name in tally.held if tally is not None else ():
         with contextlib.suppress(ResponseError):  # what is stored there is none of ours
             await release_in(store, slots[name], hold)
+
+
+def _count(full: Standing) -> None:
+    kind = full.counter.subject.partition(":")[0]
+    metrics.LIMIT_REFUSALS.labels(full.counter.measure.value, kind).inc()
 
 
 def _own(wanted: Wanted, windows: Windows) -> tuple[Counter, ...]:

@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from gateway.accounting.ledger import count
+from gateway.accounting.counting import count
 from gateway.accounting.rows import LedgerRow, Status
 from gateway.accounting.spool.place import SpoolDir
 from gateway.accounting.spool.source import OpenAttempt, Source

@@ -88,6 +88,12 @@ class Drainer:
         self._idle.clear()
         self._woken.set()
 
+    def note(self) -> None:
+        """Write down how far the own spool is drained, at the end."""
+        with contextlib.suppress(OSError):
+            for source in self._sources:
+                source.note_drained()
+
     async def settled(self, limit_s: float) -> bool:
         """Wait until everything written so far is in the store; False if that took too long."""
         with contextlib.suppress(TimeoutError):
@@ -150,10 +156,6 @@ class Drainer:
             await self._add_up(source, source.booked, force=True)
         source.booked.clear()
         source.waiting.clear()
-        await self._release(source)
-
-    async def _release(self, source: Source) -> None:
-        """Free what requests held, now that their rows are booked."""
         await asyncio.gather(
             *(release(self._store, each.user_id, each.hold, each.tally) for each in source.released)
         )

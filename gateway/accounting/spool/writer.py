@@ -62,6 +62,10 @@ class SpoolWriter:
         """How many records wait in memory because the disk did not take them."""
         return len(self._held)
 
+    def begin(self) -> None:
+        """Make the first segment, to find out whether the disk takes any. Raises OSError."""
+        self._segment()
+
     def open(self, row: LedgerRow, tally: Tally | None = None) -> int:
         """Note that an attempt is about to be sent; returns the number to close it with."""
         seq = self._take_seq()

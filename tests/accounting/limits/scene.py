@@ -1,6 +1,6 @@
 """What the tests of limits are played with: users, requests, and a store whose clock can be set."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
@@ -11,7 +11,7 @@ from gateway.accounting.rows import LedgerRow, Status
 from gateway.config.schema_limits import WhenStoreIsAway
 from gateway.config.system_clock import SystemClock
 from gateway.store import names
-from gateway.store.base import Argument, Command, Script, Store
+from gateway.store.base import Argument, Command, Script, Server, Store
 from gateway.types.limits import NO_LIMITS, LimitSet
 from gateway.types.usage import Certainty, Usage
 
@@ -96,7 +96,7 @@ async def held(store: Store, user: str = "u") -> dict[str, int]:
 async def is_free(store: Store, user: str = "u") -> bool:
     """Whether nothing at all is left of any hold in a slot."""
     keys = (names.limit_held(user), names.limit_leases(user), names.limit_parts(user))
-    return await store.run("EXISTS", *keys) == 0
+    return int(await store.run("EXISTS", *keys)) == 0
 
 
 class TimedStore:
@@ -120,6 +120,12 @@ class TimedStore:
 
     async def run_many(self, commands: Sequence[Command]) -> list[Any]:
         return await self._store.run_many(commands)
+
+    async def servers(self) -> Sequence[Server]:
+        return await self._store.servers()
+
+    def scan(self, pattern: str, kind: str | None = None) -> AsyncIterator[list[bytes]]:
+        return self._store.scan(pattern, kind)
 
     async def aclose(self) -> None:
         await self._store.aclose()

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from gateway import metrics
 from gateway.accounting.limits.counters import USER
 from gateway.accounting.limits.gate import Admission, Gate, Stale, release
 from gateway.config.system_clock import SystemClock
@@ -131,7 +132,9 @@ async def test_every_subject_has_its_say(store: RedisStore) -> None:
     gate = gate_of(store)
     two = {USER: LimitSet(concurrent=2), "token:a": LimitSet(concurrent=1)}
     await let_in(gate, wanted("r1", two))
-    with pytest.raises(RateLimited, match=r"^This token may have 1 request at a time; running: 1\."):
+    with pytest.raises(
+        RateLimited, match=r"^This token may have 1 request at a time; running: 1\."
+    ):
         await gate.admit(wanted("r2", two))
     other = {USER: LimitSet(concurrent=2), "token:b": LimitSet(concurrent=1)}
     await let_in(gate, wanted("r3", other))
@@ -336,3 +339,20 @@ def _admission(task: "asyncio.Task[Admission | Stale]") -> Admission:
 
 def test_the_future_is_a_plain_moment() -> None:
     assert datetime.fromtimestamp(FUTURE, UTC).isoformat() == "2091-11-23T12:00:00+00:00"
+
+
+async def test_refusals_and_reservations_are_counted_without_saying_whose_they_are(
+    store: RedisStore,
+) -> None:
+    await add_user(store)
+    gate = gate_of(store)
+    refusals = metrics.LIMIT_REFUSALS.labels("concurrent", "feature")
+    before = refusals._value.get()
+    asked = {USER: LimitSet(), "feature:notes": LimitSet(concurrent=1)}
+    admission = await let_in(gate, wanted("r1", asked))
+    assert metrics.RESERVATIONS_HELD._value.get() == 1
+    with pytest.raises(RateLimited):
+        await gate.admit(wanted("r2", asked))
+    assert refusals._value.get() == before + 1
+    gate.end(admission)
+    assert metrics.RESERVATIONS_HELD._value.get() == 0

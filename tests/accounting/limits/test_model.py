@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from msgspec import Struct
 
+from gateway.accounting.day_totals import DEFAULT_RULES
 from gateway.accounting.limits.counters import EVERYONE, EVERYONES_SLOT, USER, counters_of
 from gateway.accounting.limits.gate import Admission, release
 from gateway.accounting.limits.reserve import Reservation
@@ -21,7 +22,6 @@ from gateway.accounting.limits.windows import windows_at
 from gateway.accounting.spool.apply import apply_rows
 from gateway.accounting.spool.frames import Closed
 from gateway.accounting.totals import add_up
-from gateway.accounting.day_totals import DEFAULT_RULES
 from gateway.errors import BudgetSpent, RateLimited
 from gateway.store.client import RedisStore, connect
 from gateway.store.embedded import EmbeddedStore
@@ -257,8 +257,8 @@ def _given(subject: str, limit_set: LimitSet | None = None) -> dict[str, int]:
 
 
 def test_g25_any_order_of_events_agrees_with_the_reference(redis_server: EmbeddedStore) -> None:
-    machine = type("OneMachine", (LimitsMachine,), {"url": redis_server.url})
-    runner: Any = machine.TestCase
+    machine: Any = type("OneMachine", (LimitsMachine,), {"url": redis_server.url})
+    runner = machine.TestCase
     runner.settings = settings(
         max_examples=40,
         stateful_step_count=40,

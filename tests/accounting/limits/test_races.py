@@ -3,15 +3,12 @@
 import asyncio
 import random
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
 
 from gateway.accounting.limits.gate import Gate
 from gateway.accounting.spool.drain import Drainer
 from gateway.accounting.spool.writer import SpoolWriter
-from gateway.config.system_clock import SystemClock
 from gateway.errors import BudgetSpent, RateLimited
 from gateway.store.client import RedisStore
 from gateway.store.embedded import EmbeddedStore
@@ -26,27 +23,12 @@ from tests.accounting.limits.scene import (
     row_of,
     wanted,
 )
-from tests.accounting.spool.scene import spool
+from tests.accounting.limits.settling import settling
 
 RESERVED = 1_000_000
 BUDGET_FOR = 10
 MOST_ACTUAL = 1_500_000
 RACER = Path(__file__).with_name("racer.py")
-
-
-@asynccontextmanager
-async def settling(store: RedisStore, root: Path) -> AsyncIterator[tuple[SpoolWriter, Drainer]]:
-    own = spool(root)
-    writer = SpoolWriter(own)
-    drainer = Drainer(store, SystemClock(), root, own, writer, lambda: 0)
-    task = asyncio.create_task(drainer.run())
-    try:
-        yield writer, drainer
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        writer.aclose()
-        own.release()
 
 
 async def one_of_many(
