@@ -21,6 +21,14 @@ class Recorder:
         self.body = b""
         self.ended = False
         self.is_event_stream = True
+        self.outlives_client = False
+        self.is_muted = False
+
+    def outlive_client(self) -> None:
+        self.outlives_client = True
+
+    def mute(self) -> None:
+        self.is_muted = True
 
     @property
     def started(self) -> bool:

@@ -75,7 +75,7 @@ def read_map(info: Any, slots: Sequence[Any], asked_host: str) -> SlotMap:
             Stretch(int(first), int(last), _place(master[0], master[1], asked_host))
             for first, last, master, *_ in slots
         )
-    except (TypeError, IndexError) as error:
+    except (TypeError, ValueError, IndexError) as error:
         raise ValueError("no slot map") from error
     if any(not 0 <= each.first <= each.last < SLOTS for each in stretches):
         raise ValueError("no slot map")

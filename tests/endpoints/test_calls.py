@@ -31,6 +31,14 @@ class Client:
         self.ended = False
         self.is_event_stream = False
         self.hung_up = asyncio.Event()
+        self.outlives_client = False
+        self.is_muted = False
+
+    def outlive_client(self) -> None:
+        self.outlives_client = True
+
+    def mute(self) -> None:
+        self.is_muted = True
 
     @property
     def started(self) -> bool:

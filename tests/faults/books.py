@@ -134,9 +134,7 @@ def _judge_request(
         verdict.faults.append(f"{request}: the client has all of it, no row says so")
 
 
-def _pair(
-    sales: Sequence[Sale], rows: Sequence[LedgerRow]
-) -> list[tuple[Sale, LedgerRow]] | None:
+def _pair(sales: Sequence[Sale], rows: Sequence[LedgerRow]) -> list[tuple[Sale, LedgerRow]] | None:
     """Pair sales with rows in their order, as well as it goes; None where it does not."""
     best: list[tuple[Sale, LedgerRow]] | None = None
     for places in combinations(range(len(rows)), len(sales)):

@@ -206,11 +206,11 @@ class CrashingApp(App):
         super().__init__(settings, snapshot, SystemClock())
         self._points = points
         shell = CrashingTransport(self._connections.transport, points)
-        self._connections.transport = cast(HttpxTransport, shell)
+        self._connections.transport = cast("HttpxTransport", shell)
 
     def _open_ledger(self, store: RedisStore) -> Ledger:
-        shell = cast(RedisStore, CrashingStore(store, self._points))
-        return cast(Ledger, CrashingLedger(super()._open_ledger(shell), self._points))
+        shell = cast("RedisStore", CrashingStore(store, self._points))
+        return cast("Ledger", CrashingLedger(super()._open_ledger(shell), self._points))
 
 
 def create_app(settings: WorkerSettings) -> App:

@@ -63,10 +63,9 @@ def test_concurrent_requests_over_both_workers_and_none_is_left_behind(
 
 def test_a_budget_is_spent_and_says_so(gateway: RunningGateway) -> None:
     user = gateway.new_user("openai", default_model="gpt-4o-mini")
-    small = {"model": "sandbox-echo", "max_tokens": 10}
     gateway.admin("PUT", f"/users/{user.id}/limits", {"cost_per_day_usd": "0.000001"})
 
-    over = user.chat("gpt-4o-mini", **{k: v for k, v in small.items() if k != "model"})
+    over = user.chat("gpt-4o-mini", max_tokens=10)
 
     assert over.status_code == 400
     assert over.json()["error"]["code"] == "exceeds_limit"

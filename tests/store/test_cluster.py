@@ -186,7 +186,7 @@ async def test_moving_slots_under_load_loses_no_call_and_doubles_none(
     """Users' slots go to and fro between masters, and to one that joins, while each counts."""
     cluster = make_cluster()
     users = [f"u:{n}" for n in range(12)]
-    done = {user: 0 for user in users}
+    done = dict.fromkeys(users, 0)
     stop = asyncio.Event()
     async with await connect(cluster.url, timeout_s=5.0) as store:
 

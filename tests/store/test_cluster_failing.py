@@ -152,8 +152,7 @@ async def test_a_cluster_that_is_not_there_yet_is_found_when_it_comes(
     keys = one_of_each(cluster)
     cluster.masters[0].kill()
     async with await connect(cluster.url) as store:
-        assert not store.healthy
-        assert store.mode is None
+        assert (store.healthy, store.mode) == (False, None)
         await asyncio.to_thread(cluster.masters[0].start)
         await async_wait_until(lambda: store.healthy)
         assert store.mode == "cluster"
