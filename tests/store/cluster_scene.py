@@ -163,9 +163,14 @@ class RunningCluster:
         return len(keys)
 
     def end_move(self, slot: int, source: RunningNode, target: RunningNode) -> None:
-        """Give the slot to its new owner."""
-        for node in (target, source):
+        """Give the slot to its new owner, and wait until all know of it.
+
+        Nodes that are hurried from one move into the next fall out with each other over the epochs.
+        """
+        masters = [*self.masters, *self.spare]
+        for node in (target, *(each for each in masters if each is not target)):
             node.ask("CLUSTER SETSLOT", slot, "NODE", target.id)
+        wait_until(lambda: len({_ownership_as_seen_by(node) for node in masters}) == 1)
 
     def move(self, slot: int, source: RunningNode, target: RunningNode) -> None:
         """Move a slot with all its keys."""
@@ -201,6 +206,12 @@ class RunningCluster:
             )
 
         wait_until(agreed, 30)
+
+
+def _ownership_as_seen_by(node: RunningNode) -> tuple[tuple[str, ...], ...]:
+    """Return each node's id, epoch and slots."""
+    lines = (line.split() for line in node.ask("CLUSTER NODES").decode().splitlines())
+    return tuple(sorted((line[0], line[6], *line[8:]) for line in lines))
 
 
 def _own_slots(node: RunningNode) -> set[int]:

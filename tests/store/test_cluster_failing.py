@@ -109,6 +109,7 @@ async def test_a_planned_failover_costs_no_call(make_cluster: ClusterMaker) -> N
         assert await store.run("INCR", key) == counted + 1
 
 
+@pytest.mark.slow
 async def test_a_cluster_that_cannot_serve_is_away_and_recovers(make_cluster: ClusterMaker) -> None:
     """With `cluster-require-full-coverage` one dead master stops the others too."""
     cluster = make_cluster()
@@ -124,6 +125,7 @@ async def test_a_cluster_that_cannot_serve_is_away_and_recovers(make_cluster: Cl
         await async_wait_until(lambda: store.healthy)
 
 
+@pytest.mark.slow
 async def test_slots_given_away_by_force_are_another_life(make_cluster: ClusterMaker) -> None:
     """As `--cluster fix` does for a master that does not come back: its keys are lost."""
     cluster = make_cluster(coverage=False)
@@ -145,6 +147,7 @@ async def test_slots_given_away_by_force_are_another_life(make_cluster: ClusterM
         assert len(await store.servers()) == 2
 
 
+@pytest.mark.slow
 async def test_a_cluster_that_is_not_there_yet_is_found_when_it_comes(
     make_cluster: ClusterMaker,
 ) -> None:
