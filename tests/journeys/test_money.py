@@ -129,6 +129,69 @@ def test_a_drained_answer_has_an_end(gateway: RunningGateway, sandbox: RunningSa
     assert wait_until(lambda: [s for s in sold(sandbox, request_id) if s["ended"]])
 
 
+def test_a_client_that_hangs_up_before_the_answer_is_booked_as_far_as_is_known(
+    gateway: RunningGateway, sandbox: RunningSandbox
+) -> None:
+    """E-09. The provider got the prompt and may charge for it."""
+    user = gateway.new_user("openai")
+
+    leave_unanswered(user, "sandbox-hang")
+
+    [row] = wait_until(lambda: latest_rows(user))
+    assert (row["status"], row["certainty"]) == ("cancelled", "estimated")
+    assert row["tokens"]["input"] > 10
+    assert wait_until(lambda: [s for s in sold(sandbox, row["request_id"]) if s["ended"]])
+
+
+def test_a_hang_up_is_noticed_while_the_provider_is_silent(
+    gateway: RunningGateway, sandbox: RunningSandbox
+) -> None:
+    """E-11. Not at the next chunk: there is none."""
+    user = gateway.new_user("openai")
+
+    request_id = hang_up_after(user, "sandbox-hang-after-3", 2)
+
+    [row] = wait_until(lambda: rows_of(user, request_id), limit_s=2.5)  # its gap ends after 3 s
+    assert row["status"] == "cancelled"
+    assert wait_until(lambda: [s for s in sold(sandbox, request_id) if s["ended"]])
+
+
+def test_every_attempt_that_may_have_been_charged_for_has_its_row(gateway: RunningGateway) -> None:
+    """F-31. A provider that does not answer in time may have done the work; one that refuses has not."""
+    user = gateway.new_user("openai")
+
+    late = user.call(
+        "POST",
+        "/v1/chat/completions",
+        {"model": "sandbox-hang", "messages": [{"role": "user", "content": "Hello"}]},
+        headers={"x-gateway-timeout": "1"},
+    )
+    refused = user.chat("sandbox-500")
+
+    assert late.status_code == 504
+    rows = user.rows(late.headers["x-request-id"])
+    assert {(row["status"], row["certainty"]) for row in rows} == {("failed", "estimated")}
+    assert all(row["tokens"]["input"] > 10 for row in rows)
+    assert refused.status_code == 502
+    aborted = user.rows(refused.headers["x-request-id"])
+    assert {row["certainty"] for row in aborted} == {"aborted"}
+    assert all(row["total_tokens"] == 0 for row in aborted)
+
+
+def leave_unanswered(user: GatewayUser, model: str) -> None:
+    """Ask, and hang up before anything was answered."""
+    body = {"model": model, "messages": [{"role": "user", "content": "Hello"}]}
+    with httpx.Client(base_url=user.gateway.url, trust_env=False, timeout=0.7) as client:
+        headers = {"authorization": f"Bearer {user.token}"}
+        with pytest.raises(httpx.ReadTimeout):
+            client.post("/v1/chat/completions", json=body, headers=headers)
+
+
+def latest_rows(user: GatewayUser) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = user.call("GET", "/v1/me/usage?view=rows").json()["data"]
+    return rows
+
+
 def rows_of(user: GatewayUser, request_id: str) -> list[dict[str, Any]]:
     answer = user.call("GET", f"/v1/me/usage?request_id={request_id}")
     return answer.json()["data"] if answer.is_success else []
