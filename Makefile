@@ -11,9 +11,17 @@ PORT ?= 8080
 run: $(VENV)/.run ## Install, then serve a demo on http://127.0.0.1:8080
 	@$(BIN)/gateway demo --host $(HOST) --port $(PORT)
 
+# Two processes side by side, about equally long. Each of them searches what it left for secrets.
+# pytest's 5 means that ARGS chose nothing in one of them.
+ALONE := $(addprefix tests/,catalogue config conformance context providers routing sandbox upstream wire)
+PYTEST := $(BIN)/coverage run -m pytest -m "not slow" $(ARGS)
+
 test: $(VENV)/.test ## Install what the tests need, then run them
 	@$(BIN)/coverage erase
-	@$(BIN)/coverage run -m pytest -m "not slow" $(ARGS)
+	@$(PYTEST) -q $(ALONE) > .first-half.log 2>&1 & \
+	  $(PYTEST) tests $(addprefix --ignore=,$(ALONE)); rest=$$?; \
+	  wait $$!; alone=$$?; cat .first-half.log; rm .first-half.log; \
+	  for code in $$rest $$alone; do [ $$code = 0 ] || [ $$code = 5 ] || exit $$code; done
 	@$(BIN)/coverage combine --quiet && $(BIN)/coverage report --fail-under=94 | tail -n 60
 
 test-all: $(VENV)/.test ## Everything, the long ones included
