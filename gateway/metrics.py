@@ -121,6 +121,10 @@ STORE_FAILURES = Counter(
     "gateway_store_failures",
     "Calls to the store that it did not answer, or that were not sent because it was away.",
 )
+STORE_EMPTIED = Counter(
+    "gateway_store_emptied",
+    "Times that a worker found the store emptied or replaced: what only it knew is lost.",
+)
 WORKERS = Gauge(
     "gateway_workers",
     "Workers that serve.",

@@ -40,8 +40,16 @@ class RedisStore:
 
     @property
     def healthy(self) -> bool:
-        """Whether the store answered when last asked; costs nothing, for readiness."""
+        """Whether the whole store answered when last asked; costs nothing."""
         return self._router.healthy
+
+    @property
+    def serves(self) -> bool:
+        """Whether it can serve some users at least: a Cluster may, when it has lost a master.
+
+        For readiness: all replicas of the gateway would else be taken out for a part of the users.
+        """
+        return self._router.serves
 
     async def ping(self) -> None:
         """Ask for a sign of life. Raises StoreAway."""

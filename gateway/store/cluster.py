@@ -57,6 +57,7 @@ class Cluster:
         self._owners: list[Node | None] = [None] * SLOTS
         self._masters: tuple[Node, ...] = ()
         self._covered = False
+        self._is_ok = False
         self._turn = 0
         self._wanted = asyncio.Event()
         self._round = asyncio.Event()
@@ -89,6 +90,11 @@ class Cluster:
     def healthy(self) -> bool:
         """Whether every slot has a master and every master answers."""
         return self._covered and all(each.is_up for each in self._masters)
+
+    @property
+    def serves(self) -> bool:
+        """Whether a master answers, and the nodes serve what is left when others do not."""
+        return self._is_ok and any(each.is_up for each in self._masters)
 
     async def settled(self) -> None:
         """Wait until the map was read, or could not be, and every master has been dialled."""
@@ -214,6 +220,7 @@ class Cluster:
         for each in found.stretches:
             count = each.last - each.first + 1
             self._owners[each.first : each.last + 1] = [self._node_at(each.place)] * count
+        self._is_ok = found.is_ok
         self._covered = None not in self._owners
         self._masters = tuple(dict.fromkeys(each for each in self._owners if each is not None))
         changed = zip(before, self._owners, strict=True)

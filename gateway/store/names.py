@@ -157,6 +157,14 @@ def schema() -> str:
     return f"{PREFIX}schema"
 
 
+def store_mark() -> str:
+    """Text: a random mark by which a store that was emptied is told from the one before.
+
+    Written once by `accounting/spool/store_mark.py`; kept for ever.
+    """
+    return f"{PREFIX}store-mark"
+
+
 def keyring_check() -> str:
     """Hash: `kek:<id>`, `pepper`, `receipt` → check value, by which a changed secret is noticed.
 

@@ -149,6 +149,11 @@ class Router(Protocol):
         """Whether every node answers."""
         ...
 
+    @property
+    def serves(self) -> bool:
+        """Whether the keys of some can be reached."""
+        ...
+
     async def settled(self) -> None:
         """Wait until every node has been dialled once."""
         ...
@@ -190,6 +195,11 @@ class SingleNode:
 
     @property
     def healthy(self) -> bool:
+        """Whether the connection stands."""
+        return self._node.is_up
+
+    @property
+    def serves(self) -> bool:
         """Whether the connection stands."""
         return self._node.is_up
 

@@ -33,7 +33,7 @@ def _judge(error: ResponseError) -> Exception:
     """Tell 'the store cannot now' from 'this command is wrong'."""
     if isinstance(error, OutOfMemoryError):
         return StoreAway("the store is out of memory")
-    if is_elsewhere(error):
+    if isinstance(error, AskError):
         return StoreAway("the store's nodes do not agree on who holds this")
     if str(error).startswith(_UNABLE) or (error.status_code or "") in _UNABLE:
         return StoreAway("the store cannot serve this now")

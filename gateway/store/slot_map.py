@@ -80,7 +80,8 @@ def read_map(info: Any, slots: Sequence[Any], asked_host: str) -> SlotMap:
     if any(not 0 <= each.first <= each.last < SLOTS for each in stretches):
         raise ValueError("no slot map")
     epoch = int(facts.get(b"cluster_current_epoch", b"0"))
-    return SlotMap(stretches, facts.get(b"cluster_state") == b"ok", epoch)
+    # A server whose rules forbid CLUSTER INFO is taken to serve.
+    return SlotMap(stretches, facts.get(b"cluster_state", b"ok") == b"ok", epoch)
 
 
 def read_own_view(nodes: bytes) -> OwnView:

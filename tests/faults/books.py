@@ -1,8 +1,9 @@
 """Compares what the sandbox sold with what the gateway booked, attempt by attempt. Pure.
 
 Both know a request by its id. The attempts of a request follow each other, so its sales and its
-rows stand in the same order; a row without a sale may stand between them only if it says that
-nothing was bought (`aborted`).
+rows stand in the same order; a row without a sale may stand between them only if it is marked
+`aborted`: nothing was heard of that attempt, so it may never have arrived. What such a row reckons
+for the prompt is judged with the estimates where there was a sale, and apart where there was none.
 """
 
 from collections import Counter, defaultdict
@@ -54,6 +55,8 @@ class Verdict(Struct):
     estimated_sold_tokens: int = 0
     estimated_tokens: int = 0
     estimate_errors: list[int] = field(default_factory=list)  # booked minus sold, by row
+    unsold: int = 0  # rows of attempts that got nothing
+    unsold_tokens: int = 0  # what these are booked with all the same
     never_arrived: int = 0
     faults: list[str] = field(default_factory=list)
 
@@ -108,14 +111,15 @@ def differences(what: str, found: Mapping[str, int], wanted: Mapping[str, int]) 
 def _judge_request(
     verdict: Verdict,
     request: str,
-    sales: Sequence[Sale],
+    arrivals: Sequence[Sale],
     rows: Sequence[LedgerRow],
     *,
     is_complete: bool,
 ) -> None:
+    sales = [sale for sale in arrivals if any(sale.tokens)]
     verdict.requests += 1
     verdict.attempts += len(rows)
-    verdict.sales += sum(any(sale.tokens) for sale in sales)
+    verdict.sales += len(sales)
     verdict.sold_tokens += sum(sum(sale.tokens) for sale in sales)
     verdict.certainties.update(row.certainty.value for row in rows)
     if len({row.attempt for row in rows}) < len(rows):
@@ -124,10 +128,13 @@ def _judge_request(
     pairs = _pair(sales, rows)
     if pairs is None:
         shown = [(row.attempt, row.provider, row.certainty.value, row.failure) for row in rows]
-        sold = [(sale.format, sale.status, sum(sale.tokens)) for sale in sales]
+        sold = [(sale.format, sale.status, sum(sale.tokens)) for sale in arrivals]
         verdict.faults.append(f"{request}: sold {sold}, booked {shown}")
         return
-    verdict.never_arrived += len(rows) - len(pairs)
+    verdict.unsold += len(rows) - len(pairs)
+    verdict.unsold_tokens += sum(row.usage.total for row in rows)
+    verdict.unsold_tokens -= sum(row.usage.total for _, row in pairs)
+    verdict.never_arrived += max(len(rows) - len(arrivals), 0)
     for sale, row in pairs:
         _judge_pair(verdict, sale, row)
     if is_complete and not any(_is_right(row) for row in rows):
@@ -138,18 +145,19 @@ def _pair(sales: Sequence[Sale], rows: Sequence[LedgerRow]) -> list[tuple[Sale, 
     """Pair sales with rows in their order, as well as it goes; None where it does not."""
     best: list[tuple[Sale, LedgerRow]] | None = None
     for places in combinations(range(len(rows)), len(sales)):
-        if any(not _bought_nothing(row) for at, row in enumerate(rows) if at not in places):
+        others = [row for at, row in enumerate(rows) if at not in places]
+        if any(row.certainty is not Certainty.ABORTED for row in others):
             continue
         pairs = [(sale, rows[place]) for sale, place in zip(sales, places, strict=True)]
         if any(sale.format != row.provider for sale, row in pairs):
             continue
-        if best is None or _likeness(pairs) > _likeness(best):
+        if best is None or _likeness(pairs) >= _likeness(best):
             best = pairs
     return best
 
 
 def _likeness(pairs: Sequence[tuple[Sale, LedgerRow]]) -> int:
-    return sum(any(sale.tokens) is not _bought_nothing(row) for sale, row in pairs)
+    return sum(2 * (sale.tokens == _tokens(row)) - (row.usage.total == 0) for sale, row in pairs)
 
 
 def _judge_pair(verdict: Verdict, sale: Sale, row: LedgerRow) -> None:
@@ -158,25 +166,21 @@ def _judge_pair(verdict: Verdict, sale: Sale, row: LedgerRow) -> None:
     match row.certainty:
         case Certainty.MEASURED if booked != sold:
             verdict.faults.append(f"{who}: measured {booked}, sold {sold}")
-        case Certainty.ABORTED if any(sold):
+        case Certainty.ABORTED if row.usage.total == 0:
             verdict.faults.append(f"{who}: booked as nothing, sold {sold}")
-        case Certainty.ESTIMATED:
+        case Certainty.ESTIMATED | Certainty.ABORTED:
             verdict.estimates += 1
             verdict.estimated_sold_tokens += sum(sold)
             verdict.estimated_tokens += sum(booked)
             verdict.estimate_errors.append(sum(booked) - sum(sold))
             if row.status is Status.OK:
                 verdict.faults.append(f"{who}: an estimate, and nothing was cut")
-        case _:
+        case Certainty.MEASURED:
             pass
 
 
 def _tokens(row: LedgerRow) -> tuple[int, ...]:
     return tuple(getattr(row.usage, name) for name in BUCKETS)
-
-
-def _bought_nothing(row: LedgerRow) -> bool:
-    return row.certainty is Certainty.ABORTED and row.usage.total == 0
 
 
 def _is_right(row: LedgerRow) -> bool:

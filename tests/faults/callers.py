@@ -73,6 +73,8 @@ class Callers:
                 outcome = type(error).__name__
                 await asyncio.sleep(0.05)  # nobody may be listening
             self.outcomes[outcome] += 1
+            if outcome in ("500", "503"):
+                await asyncio.sleep(0.1)
 
     def _next_plea(self) -> Plea:
         chance = self._chance

@@ -215,7 +215,10 @@ def main() -> int:
     print(f"{'requests in the books':24} {verdict.requests}")
     print(f"{'sales, rows':24} {verdict.sales}, {verdict.attempts}")
     print(f"{'rows by certainty':24} {dict(verdict.certainties)}")
-    print(f"{'rows that never arrived':24} {verdict.never_arrived}")
+    print(
+        f"{'rows without a sale':24} {verdict.unsold}, with {verdict.unsold_tokens} tokens; "
+        f"never arrived {verdict.never_arrived}"
+    )
     errors = verdict.estimate_errors or [0]
     print(
         f"{'estimates':24} {verdict.estimates} rows, {verdict.estimate_share:.1%} of the tokens sold; "

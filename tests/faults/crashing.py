@@ -41,7 +41,7 @@ from gateway.store.client import RedisStore
 from gateway.supervisor.run import run
 from gateway.types.upstream import ReplyHead, UpstreamRequest
 from gateway.upstream.httpx_transport import HttpxTransport
-from gateway.upstream.transport import Reply, Timeouts, Transport
+from gateway.upstream.transport import Reply, Transport
 
 _SCRIPTS: Final = {"apply_rows": "apply", "add_up": "total"}
 
@@ -169,9 +169,9 @@ class CrashingTransport:
         self._inner = inner
         self._points = points
 
-    async def send(self, request: UpstreamRequest, *, trusted: bool, timeouts: Timeouts) -> Reply:
+    async def send(self, request: UpstreamRequest, **options: Any) -> Reply:
         self._points.reach("send.before")
-        reply = await self._inner.send(request, trusted=trusted, timeouts=timeouts)
+        reply = await self._inner.send(request, **options)
         self._points.reach("send.after")
         return CrashingReply(reply, self._points)
 

@@ -35,6 +35,8 @@ class Havoc:
         self._folder = house.data / "crash"
         self._plans = 0
         self._streaks: Counter[int] = Counter()
+        self._pids: dict[int, int] = {}
+        self._last_killed: dict[int, int] = {}
         self.killed: Counter[str] = Counter()  # by point; "anywhere" for those at random
         self.events: Counter[str] = Counter()
 
@@ -48,8 +50,7 @@ class Havoc:
         points = list(POINTS)
         self._house.put_aside()
         while self.kills < kills:
-            if not self._house.is_running:
-                await self._restart("gateway gave up")
+            await self._mind()
             if self._chance.random() < other_share:
                 await self._harm_other(self._chance.choice(_STORE_EVENTS))
             victims = self._victims()
@@ -65,6 +66,7 @@ class Havoc:
     async def harm_each(self) -> None:
         """Do each kind of other harm once."""
         for event in _STORE_EVENTS:
+            await self._mind()
             await self._harm_other(event)
 
     # --- workers ------------------------------------------------------------------------------
@@ -76,6 +78,10 @@ class Havoc:
             path = self._folder / f"worker-{worker}"
             with contextlib.suppress(OSError, ValueError):
                 pid, age = int(path.read_text()), _age(path)
+                known = self._pids.get(worker)
+                if known not in (None, pid, self._last_killed.get(worker)):
+                    self._streaks[worker] += 1  # it ended by itself: the store was away, say
+                self._pids[worker] = pid
                 os.kill(pid, 0)
                 if age > _OLD_S or self._streaks[worker] < MOST_EARLY_DEATHS - 2:
                     found[worker] = pid
@@ -86,7 +92,7 @@ class Havoc:
         age = _age(self._folder / f"worker-{worker}")
         with contextlib.suppress(ProcessLookupError):
             os.kill(victims[worker], signal.SIGKILL)
-            self._note("anywhere", worker, age)
+            self._note("anywhere", worker, victims[worker], age)
 
     async def _kill_at(self, point: str, victims: dict[int, int]) -> None:
         self._plans += 1
@@ -103,10 +109,11 @@ class Havoc:
         await asyncio.sleep(0.05)  # for one who has just taken it
         if reached.exists():
             worker = int(reached.read_text())
-            self._note(point, worker, ages[worker] + time.monotonic() - begun)
+            self._note(point, worker, victims[worker], ages[worker] + time.monotonic() - begun)
 
-    def _note(self, point: str, worker: int, age: float) -> None:
+    def _note(self, point: str, worker: int, pid: int, age: float) -> None:
         self.killed[point] += 1
+        self._last_killed[worker] = pid
         if age > _OLD_S:
             self._streaks[worker] = 0
         self._streaks[worker] += 1
@@ -139,14 +146,21 @@ class Havoc:
 
     async def _put_aside(self) -> None:
         """Copy a state to go back to the next time, once the store is there again."""
-        await async_wait_until(self._house.store_pid, 60)
+        await async_wait_until(lambda: self._house.store_pid() or not self._house.is_running, 60)
+        await self._mind()
         await asyncio.sleep(0.5)
         self._house.put_aside()
+
+    async def _mind(self) -> None:
+        """Start the gateway again if it has given up."""
+        if not self._house.is_running:
+            await self._restart("gateway gave up")
 
     async def _restart(self, why: str) -> None:
         self.events[why] += 1
         await asyncio.sleep(1.0)  # orphaned workers end by themselves
         self._streaks.clear()
+        self._pids.clear()
         await self._house.restart()
 
 

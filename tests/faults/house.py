@@ -1,6 +1,5 @@
 """What the crash harness runs: the sandbox and the gateway, each a process of its own."""
 
-import asyncio
 import contextlib
 import json
 import os
@@ -124,6 +123,10 @@ class House:
         wait_until(self.is_ready, START_LIMIT_S)
         self.admin_token = run_command(self.home, "token", "add", "--admin", "--name", "crash")
 
+    def _times_served(self) -> int:
+        """How often every worker was ready, as the log says: before that none may die."""
+        return self.log_path.read_bytes().count(b'"serving on ')
+
     def is_ready(self) -> bool:
         """Whether it answers that it is ready."""
         assert self.is_running, self.log_path.read_text()[-2000:]
@@ -133,8 +136,11 @@ class House:
 
     async def restart(self) -> None:
         """Start it again, and wait until it answers."""
+        served = self._times_served()
         self.start()
-        await asyncio.to_thread(wait_until, self.is_ready, START_LIMIT_S)
+        await async_wait_until(
+            lambda: self._times_served() > served or not self.is_running, START_LIMIT_S
+        )
 
     def stop(self) -> None:
         """Stop it in order."""

@@ -16,6 +16,22 @@ def test_each_scheme_has_its_connection() -> None:
     assert tls.arguments["ssl_ca_certs"] == "/ca.pem"
 
 
+def test_another_node_has_the_same_login_and_encryption() -> None:
+    one = read_address("rediss://user:secret-word@a.example:6380?ssl_ca_certs=/ca.pem")
+    other = one.at("b.example", 7000)
+    assert one.host == "a.example"
+    assert other.connect is SSLConnection
+    assert other.arguments == {**one.arguments, "host": "b.example", "port": 7000}
+    assert other.shown == "rediss://b.example:7000"
+    assert read_address("redis://x").at("::1", 7000).shown == "redis://[::1]:7000"
+
+
+def test_a_node_found_by_a_socket_is_dialled_by_its_port() -> None:
+    other = read_address("unix://:secret-word@/run/store.sock").at("10.0.0.2", 7000)
+    assert other.connect is Connection
+    assert other.arguments == {"host": "10.0.0.2", "port": 7000, "password": "secret-word"}
+
+
 @pytest.mark.parametrize(
     ("url", "shown"),
     [

@@ -12,7 +12,7 @@ from gateway.types.usage import Certainty
 
 def take_over(place: SpoolDir) -> Source:
     """Read what a dead writer left, and close what it left open, in its own spool."""
-    source = Source(place, is_own=False)
+    source = Source(place, is_own=False, aloud=False)
     while source.advance():
         pass
     if source.open_attempts:

@@ -13,9 +13,8 @@ kept for `KEEP_S`; the watermarks of `apply.py` make that exact.
 import asyncio
 import contextlib
 import logging
-import math
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -24,16 +23,14 @@ from redis.exceptions import ResponseError
 from gateway import metrics
 from gateway.accounting.day_totals import DEFAULT_RULES, BookingRules
 from gateway.accounting.limits.gate import release
-from gateway.accounting.measures import day_of
-from gateway.accounting.spool.apply import KEEP_S, MOST_ROWS, apply_rows
+from gateway.accounting.spool.apply import KEEP_S
+from gateway.accounting.spool.booker import Booker
 from gateway.accounting.spool.dead import discard_old, take_over
-from gateway.accounting.spool.frames import Closed
 from gateway.accounting.spool.place import SpoolDir, adopt
-from gateway.accounting.spool.source import Source, bookings_from
+from gateway.accounting.spool.source import Source
+from gateway.accounting.spool.store_mark import StoreMark
 from gateway.accounting.spool.writer import SpoolWriter
-from gateway.accounting.totals import add_up, mark_field
 from gateway.errors import StoreAway
-from gateway.store import names
 from gateway.store.base import Store
 from gateway.types.clock import Clock
 
@@ -45,6 +42,11 @@ REST_S: Final = 0.25
 
 TEND_S: Final = 1.0
 FLUSH_S: Final = 0.1
+
+_EMPTIED: Final = (
+    "the store was emptied, or is another one than before: users, tokens, provider keys and context "
+    "that only it had are lost, restore a backup; usage is given to it again from the spools"
+)
 
 log = logging.getLogger("gateway.spool")
 
@@ -71,9 +73,11 @@ class Drainer:
         self._writer = writer
         self._sources = [Source(own, is_own=True)]
         self._emptied: list[Source] = []  # of dead writers: kept for a store that loses its tail
-        self._rules = rules
+        self._booker = Booker(store, clock, rules)
         self._store_life = store_life
-        self._life_seen = store_life()
+        self._emptyings = 0
+        self._life_seen = self._life()
+        self._mark = StoreMark(store, root)
         self._woken = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -87,6 +91,10 @@ class Drainer:
         """Say that something was written."""
         self._idle.clear()
         self._woken.set()
+
+    def _life(self) -> tuple[int, int]:
+        """Tell which life of the store we deal with: another process, or emptied in between."""
+        return self._store_life(), self._emptyings
 
     def note(self) -> None:
         """Write down how far the own spool is drained, at the end."""
@@ -123,14 +131,14 @@ class Drainer:
                 self._idle.set()
 
     async def _drain_all(self) -> None:
-        life = self._store_life()
+        life = self._life()
         if life != self._life_seen:
             for source in (*self._emptied, *self._sources):
-                await self._catch_up(source)
+                await self._booker.catch_up(source)
             self._life_seen = life
         for source in tuple(self._sources):
             if source.is_fresh:
-                await self._catch_up(source)
+                await self._booker.catch_up(source)
                 source.is_fresh = False
             while source.waiting or source.released or source.advance():
                 await self._apply(source)
@@ -148,12 +156,12 @@ class Drainer:
             if isinstance(end, BaseException):
                 raise end
         if any(source.waiting.values()):  # a gap
-            await self._catch_up(source)
+            await self._booker.catch_up(source)
             for user, bookings in source.waiting.items():
-                await self._book(source, user, bookings, source.booked, force=True)
-        if not await self._add_up(source, source.booked):
-            await self._catch_up(source)
-            await self._add_up(source, source.booked, force=True)
+                await self._booker.book(source, user, bookings, source.booked, force=True)
+        if not await self._booker.add_up(source, source.booked):
+            await self._booker.catch_up(source)
+            await self._booker.add_up(source, source.booked, force=True)
         source.booked.clear()
         source.waiting.clear()
         await asyncio.gather(
@@ -163,98 +171,7 @@ class Drainer:
 
     async def _apply_user(self, source: Source, user: str) -> None:
         bookings = source.waiting[user]
-        source.waiting[user] = await self._book(source, user, bookings, source.booked)
-
-    async def _book(
-        self,
-        source: Source,
-        user: str,
-        bookings: list[Closed],
-        booked: dict[int, Closed],
-        *,
-        force: bool = False,
-    ) -> list[Closed]:
-        """Book rows of a user, into `booked` too; returns those that were refused because of a gap."""
-        writer = source.place.writer
-        for start in range(0, len(bookings), MOST_ROWS):
-            part = bookings[start : start + MOST_ROWS]
-            try:
-                applied = await apply_rows(
-                    self._store,
-                    writer,
-                    part,
-                    now=self._clock.now(),
-                    rules=self._rules(),
-                    force=force,
-                )
-            except ResponseError:  # what is stored there is none of ours
-                metrics.ROWS_FAILED.inc(len(part))
-                log.error("rows of user %s cannot be booked: the store refuses them", user)  # noqa: TRY400
-                booked.update((booking.seq, booking) for booking in part)  # they were sold
-                continue
-            booked.update((booking.seq, booking) for booking in applied.bookings)
-            if applied.mark < part[-1].seq:
-                return [booking for booking in bookings if booking.seq > applied.mark]
-        return []
-
-    async def _add_up(
-        self, source: Source, booked: dict[int, Closed], *, force: bool = False
-    ) -> bool:
-        """Add to everyone's totals; False if these lack something that was added before."""
-        spool, known = source.place.writer, source.added
-        try:
-            return await add_up(self._store, spool, booked, known, self._rules(), force=force)
-        except ResponseError:  # what is stored there is none of ours
-            metrics.ROWS_FAILED.inc(len(booked))
-            log.error("the deployment's totals cannot be kept: the store refuses them")  # noqa: TRY400
-            return True
-
-    # --- a store that lost its tail -----------------------------------------------------------
-
-    async def _catch_up(self, source: Source) -> None:
-        """Give the store again what it has lost: from the last segment that it has whole, on."""
-        segments = source.place.segments()
-        start = len(segments)
-        while start > 0:
-            start -= 1
-            bookings = await asyncio.to_thread(bookings_from, source.place, segments[start])
-            if bookings and await self._has_first_of_each(source, bookings):
-                break
-        replayed = 0
-        for number in segments[start:]:
-            by_user: dict[str, list[Closed]] = {}
-            booked: dict[int, Closed] = {}
-            for booking in await asyncio.to_thread(bookings_from, source.place, number):
-                by_user.setdefault(booking.row.user_id, []).append(booking)
-            for user, rows in by_user.items():
-                await self._book(source, user, rows, booked, force=True)
-                replayed += len(rows)
-            await self._add_up(source, booked, force=True)
-        if replayed:
-            log.warning("spool %s: %d rows given to the store again", source.place.writer, replayed)
-            metrics.SPOOL_REPLAYED.inc(replayed)
-
-    async def _has_first_of_each(self, source: Source, bookings: Iterable[Closed]) -> bool:
-        """Whether the store has the first booking of each user and day: then it has all before."""
-        first: dict[str, int] = {}
-        first_of_day: dict[str, int] = {}
-        for booking in bookings:
-            first.setdefault(booking.row.user_id, booking.seq)
-            first_of_day.setdefault(day_of(booking.row.time), booking.seq)
-        spool = source.place.writer
-        wanted = [(names.usage_marks(user), spool, seq) for user, seq in first.items()]
-        wanted += [
-            (names.totals_day(day), mark_field(spool), seq) for day, seq in first_of_day.items()
-        ]
-        marks = await asyncio.gather(*(self._read_mark(key, field) for key, field, _ in wanted))
-        return all(mark >= seq for mark, (_, _, seq) in zip(marks, wanted, strict=True))
-
-    async def _read_mark(self, key: str, field: str) -> float:
-        try:
-            mark = await self._store.run("HGET", key, field)
-            return 0 if mark is None else int(mark.split()[0])
-        except (ResponseError, ValueError):
-            return math.inf  # none of ours: giving it anything again would not mend it
+        source.waiting[user] = await self._booker.book(source, user, bookings, source.booked)
 
     # --- the disk, and the dead ---------------------------------------------------------------
 
@@ -266,7 +183,7 @@ class Drainer:
             if descriptor is None:
                 continue
             try:
-                await asyncio.to_thread(os.fdatasync, descriptor)
+                await asyncio.to_thread(self._writer.flush, descriptor)
             except OSError as error:
                 self._writer.abandon(os.strerror(error.errno or 0))
             finally:
@@ -274,15 +191,37 @@ class Drainer:
 
     async def _tend_for_ever(self) -> None:
         while True:
-            for place in await asyncio.to_thread(adopt, self._root):
-                self._sources.append(await asyncio.to_thread(take_over, place))
-                log.warning("took over the spool %s of a worker that ended", place.writer)
-                self.wake()
-            await self._tidy()
-            if self._store_life() != self._life_seen:
+            try:
+                await self._take_over()
+                await self._tidy()
+            except OSError as error:
+                log.warning("spools cannot be tended: %s", os.strerror(error.errno or 0))
+            await self._look_at_store()
+            if self._life() != self._life_seen:
                 self.wake()
             metrics.SPOOL_BACKLOG.set(self.backlog + self._writer.held)
             await asyncio.sleep(TEND_S)
+
+    async def _look_at_store(self) -> None:
+        """Say loudly that the store has lost everything, and have it given all that is kept here."""
+        with contextlib.suppress(StoreAway, ResponseError):
+            if await self._mark.has_changed():
+                metrics.STORE_EMPTIED.inc()
+                log.error(_EMPTIED)
+                self._emptyings += 1
+                self.wake()
+
+    async def _take_over(self) -> None:
+        """Take over the spools of writers that have died. Raises OSError."""
+        held = {source.place.writer for source in (*self._sources, *self._emptied)}
+        for place in await asyncio.to_thread(adopt, self._root, held):
+            try:
+                self._sources.append(await asyncio.to_thread(take_over, place))
+            except OSError:
+                place.release()  # to be tried again, by whoever comes first
+                raise
+            log.warning("took over the spool %s of a worker that ended", place.writer)
+            self.wake()
 
     async def _tidy(self) -> None:
         """Note how far each spool is done, and delete what need not be kept any longer."""

@@ -10,8 +10,10 @@ of the dead. A folder is locked with `flock`, which the kernel frees however its
 """
 
 import contextlib
+import errno
 import os
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
@@ -75,6 +77,16 @@ class SpoolDir:
         self.path.rmdir()
         self._lock.close()
 
+    def make_again(self) -> None:
+        """Make the folder anew after somebody has removed it. Raises OSError."""
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = FileLock(self.path / "lock")
+        if not lock.try_exclusive():
+            lock.close()
+            raise OSError(errno.EBUSY, "held by another process")
+        self._lock.close()
+        self._lock = lock
+
     def release(self) -> None:
         """Let go of the folder: from now on another process may take it over."""
         self._lock.close()
@@ -93,10 +105,15 @@ def create(root: Path, writer: str) -> SpoolDir:
     return SpoolDir(path, lock)
 
 
-def adopt(root: Path) -> list[SpoolDir]:
-    """Take over every folder below `root` whose writer is dead and that nobody else has."""
+def adopt(root: Path, held: Collection[str] = ()) -> list[SpoolDir]:
+    """Take over every folder below `root` whose writer is dead and that nobody else has.
+
+    `held` are the writers whose folders this process has; a folder without a lock is being made.
+    """
     taken = []
     for path in _folders(root):
+        if path.name in held or not (path / "lock").exists():
+            continue
         try:
             lock = FileLock(path / "lock")
         except OSError:  # removed meanwhile

@@ -15,6 +15,7 @@ from gateway.accounting.spool.frames import HEADER, SpoolRecord, unpack
 from gateway.accounting.spool.place import Position, SpoolDir
 
 READ_BYTES: Final = 1024 * 1024
+_BEHIND_ALL: Final = 1 << 62
 
 log = logging.getLogger("gateway.spool")
 
@@ -27,10 +28,18 @@ class Found(Struct, frozen=True):
 
 
 class SpoolReader:
-    """Reads one spool; the position is the reader's, the folder's note of it the drainer's."""
+    """Reads one spool; the position is the reader's, the folder's note of it the drainer's.
 
-    def __init__(self, place: SpoolDir, position: Position) -> None:
+    `ended` says that nobody writes here any more, so that a torn end is one. `aloud` is False for
+    those who read what somebody else reads too: what is unreadable is told and set aside once.
+    """
+
+    def __init__(
+        self, place: SpoolDir, position: Position, *, ended: bool = False, aloud: bool = True
+    ) -> None:
         self._place = place
+        self._ended = ended
+        self._aloud = aloud
         self.position = position
 
     def read(self) -> list[Found] | None:
@@ -42,7 +51,7 @@ class SpoolReader:
             segments = self._place.segments()
             following = [number for number in segments if number > self.position.segment]
             if self.position.segment in segments:
-                found = self._read_segment(is_last=not following)
+                found = self._read_segment(is_last=not (following or self._ended))
                 if found is not None:
                     return found
             if not following:
@@ -62,6 +71,7 @@ class SpoolReader:
             return found
         if data and not is_last:  # nobody writes here any more
             self._set_aside(data)
+            self._move(_BEHIND_ALL)
         return None
 
     def _begin(self, file: BinaryIO, *, is_last: bool) -> bool:
@@ -72,7 +82,7 @@ class SpoolReader:
             return True
         if not (is_last and HEADER.startswith(found)):
             self._set_aside(found)
-            self._move(1 << 62)  # there is nothing in it that we could read
+            self._move(_BEHIND_ALL)  # there is nothing in it that we could read
         return False
 
     def _take_frames(self, data: bytes) -> tuple[list[Found], int]:
@@ -90,6 +100,8 @@ class SpoolReader:
         self.position = Position(self.position.segment, self.position.offset + by_bytes)
 
     def _set_aside(self, data: bytes) -> None:
+        if not self._aloud:
+            return
         metrics.SPOOL_UNREADABLE.inc()
         where = (self._place.writer, self.position.segment, self.position.offset)
         log.error("unreadable frames in spool %s, segment %d at %d", *where)

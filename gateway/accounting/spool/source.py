@@ -24,7 +24,7 @@ class Source:
     last, by day.
     """
 
-    def __init__(self, place: SpoolDir, *, is_own: bool) -> None:
+    def __init__(self, place: SpoolDir, *, is_own: bool, aloud: bool = True) -> None:
         self.place = place
         self.is_own = is_own
         self.is_fresh = not is_own  # nobody has yet looked whether the store has what it once took
@@ -34,7 +34,7 @@ class Source:
         self.added: dict[str, int] = {}
         self.last_seq = 0
         self._open: dict[int, OpenAttempt] = {}
-        self._reader = SpoolReader(place, place.read_drained())
+        self._reader = SpoolReader(place, place.read_drained(), ended=not is_own, aloud=aloud)
         self._noted = self._reader.position
 
     @property
@@ -84,7 +84,7 @@ class Source:
 
 def bookings_from(place: SpoolDir, segment: int) -> list[Closed]:
     """Return every booking of one segment, in order. Blocks; raises OSError."""
-    reader = SpoolReader(place, Position(segment, 0))
+    reader = SpoolReader(place, Position(segment, 0), aloud=False)
     bookings = []
     while (found := reader.read()) is not None and reader.position.segment == segment:
         bookings += [each.record for each in found if isinstance(each.record, Closed)]

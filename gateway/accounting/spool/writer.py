@@ -7,9 +7,11 @@ A disk that does not take a record keeps nobody waiting: the record stays in mem
 first as soon as the disk takes it; the segment it failed in is abandoned, because its end is torn.
 """
 
+import errno
 import logging
 import os
 from collections import deque
+from collections.abc import Callable
 from typing import Final
 
 from gateway import metrics
@@ -30,6 +32,7 @@ from gateway.types.usage import Usage
 MAX_SEGMENT_BYTES: Final = 16 * 1024 * 1024
 MOST_HELD: Final = 100_000
 MOST_USERS: Final = 50_000
+_FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
 
 log = logging.getLogger("gateway.spool")
 
@@ -37,7 +40,7 @@ log = logging.getLogger("gateway.spool")
 class SpoolWriter:
     """The pen of one spool. Not for several threads."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # all but the first have defaults
         self,
         place: SpoolDir,
         *,
@@ -45,12 +48,17 @@ class SpoolWriter:
         first_segment: int = 1,
         always_flush: bool = False,
         max_segment_bytes: int = MAX_SEGMENT_BYTES,
+        most_held: int = MOST_HELD,
+        flush: Callable[[int], None] = os.fdatasync,
     ) -> None:
         self._place = place
         self._next_seq = first_seq
         self._next_segment = first_segment
         self._always_flush = always_flush
         self._max_segment_bytes = max_segment_bytes
+        self._most_held = most_held
+        self.flush = flush
+        self._is_failing = False
         self._fd: int | None = None
         self._size = 0
         self._dirty = False
@@ -94,9 +102,11 @@ class SpoolWriter:
     def take_unflushed(self) -> int | None:
         """Return a descriptor of the file that holds what was written since the last flush.
 
-        The caller flushes it (`os.fdatasync`, in a thread) and closes it; where that fails it
-        calls `abandon`. None if there is nothing to flush.
+        The caller flushes it (`flush`, in a thread) and closes it; where that fails it calls
+        `abandon`. None if there is nothing to flush.
         """
+        if self._fd is not None and os.fstat(self._fd).st_nlink == 0:
+            self.abandon("its folder was removed")
         if self._fd is None or not self._dirty:
             return None
         self._dirty = False
@@ -111,11 +121,13 @@ class SpoolWriter:
             os.close(self._fd)
             self._fd = None
         metrics.SPOOL_FAILURES.inc()
-        log.error("the spool could not be written: %s", why)
+        if not self._is_failing:
+            log.error("the spool cannot be written: %s", why)
+        self._is_failing = True
 
     def retry_held(self) -> None:
         """Try again to write what the disk did not take."""
-        while self._held and self._write(self._held[0]):
+        while self._held and self._write_safely(self._held[0]):
             self._held.popleft()
 
     def aclose(self) -> None:
@@ -134,14 +146,19 @@ class SpoolWriter:
     def _append(self, record: SpoolRecord) -> None:
         frame = pack(record)
         self.retry_held()
-        if not self._held and self._write(frame):
-            if self._always_flush:
-                self._flush_now()
+        if not self._held and self._write_safely(frame):
             return
-        if len(self._held) >= MOST_HELD:
+        if len(self._held) >= self._most_held:
             metrics.SPOOL_LOST.inc()
             return
         self._held.append(frame)
+
+    def _write_safely(self, frame: bytes) -> bool:
+        """Write a frame, and have it flushed where that is asked for; False: write it once more.
+
+        One that is there twice after all has the same number both times, and counts once.
+        """
+        return self._write(frame) and (not self._always_flush or self._flush_now())
 
     def _write(self, frame: bytes) -> bool:
         try:
@@ -153,6 +170,9 @@ class SpoolWriter:
         if written < len(frame):  # the disk is full: the rest would come after other frames
             self.abandon("short write")
             return False
+        if self._is_failing:
+            log.warning("the spool can be written again")
+            self._is_failing = False
         self._size += written
         self._dirty = True
         if self._size >= self._max_segment_bytes:
@@ -162,25 +182,41 @@ class SpoolWriter:
     def _segment(self) -> int:
         if self._fd is None:
             path = self._place.segment(self._next_segment)
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
             self._next_segment += 1
-            self._fd = os.open(path, flags, 0o600)
-            self._size = os.write(self._fd, HEADER)
-            if self._size < len(HEADER):
-                raise OSError(28, "short write")
+            try:
+                fd = os.open(path, _FLAGS, 0o600)
+            except FileNotFoundError:  # somebody has removed the folder
+                self._place.make_again()
+                fd = os.open(path, _FLAGS, 0o600)
+            try:
+                self._size = _write_header(fd)
+            except OSError:
+                os.close(fd)
+                path.unlink()
+                raise
+            self._fd = fd
         return self._fd
 
-    def _flush_now(self) -> None:
+    def _flush_now(self) -> bool:
         if self._fd is None:
-            return
+            return True
         self._dirty = False
         try:
-            os.fdatasync(self._fd)
+            self.flush(self._fd)
         except OSError as error:
             self.abandon(os.strerror(error.errno or 0))
+            return False
+        return True
 
     def _end_segment(self) -> None:
         self._flush_now()
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
+
+
+def _write_header(fd: int) -> int:
+    written = os.write(fd, HEADER)
+    if written < len(HEADER):
+        raise OSError(errno.ENOSPC, "short write")
+    return written

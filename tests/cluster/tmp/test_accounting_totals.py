@@ -1,5 +1,0 @@
-"""Once more, against a Cluster."""
-
-from tests.cluster.again import tests_of
-
-globals().update(tests_of("tests.accounting.test_totals"))
