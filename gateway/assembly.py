@@ -96,7 +96,7 @@ def assemble(parts: Parts) -> Services:
         endpoint_rules=lambda: endpoint_rules(snapshots.current),
         new_request_id=request_ids(clock, os.urandom),
         draining=parts.draining,
-        store_healthy=lambda: store.healthy,
+        store_healthy=lambda: store.serves,
     )
 
 

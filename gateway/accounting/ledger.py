@@ -65,8 +65,9 @@ class Ledger:
         return self._writer.open(row, tally)
 
     def watch(self, opening: int, reached: Callable[[], Reached]) -> None:
-        """From now on write down how far an attempt has come, until it is closed."""
+        """Write down how far an attempt has come, now and every second, until it is closed."""
         self._watched[opening] = reached
+        self._note(opening, reached())
 
     def close(self, opening: int, row: LedgerRow, tally: Tally | None) -> None:
         """Book an attempt. From here on its row is safe from everything but the disk's end."""
@@ -103,10 +104,12 @@ class Ledger:
         while True:
             await asyncio.sleep(PROGRESS_S)
             for opening, reached in list(self._watched.items()):
-                now = reached()
-                if now.usage != self._written.get(opening):
-                    self._writer.progress(opening, now.usage, now.cost_nano)
-                    self._written[opening] = now.usage
+                self._note(opening, reached())
+
+    def _note(self, opening: int, now: Reached) -> None:
+        if now.usage != self._written.get(opening):
+            self._writer.progress(opening, now.usage, now.cost_nano)
+            self._written[opening] = now.usage
 
 
 def open_ledger(

@@ -125,7 +125,7 @@ def _judge_request(
     if len({row.attempt for row in rows}) < len(rows):
         verdict.faults.append(f"{request}: an attempt is booked twice")
         return
-    pairs = _pair(sales, rows)
+    pairs = _pair(sales, rows, len(arrivals) - len(sales))
     if pairs is None:
         shown = [(row.attempt, row.provider, row.certainty.value, row.failure) for row in rows]
         sold = [(sale.format, sale.status, sum(sale.tokens)) for sale in arrivals]
@@ -141,12 +141,20 @@ def _judge_request(
         verdict.faults.append(f"{request}: the client has all of it, no row says so")
 
 
-def _pair(sales: Sequence[Sale], rows: Sequence[LedgerRow]) -> list[tuple[Sale, LedgerRow]] | None:
-    """Pair sales with rows in their order, as well as it goes; None where it does not."""
+def _pair(
+    sales: Sequence[Sale], rows: Sequence[LedgerRow], unsold: int
+) -> list[tuple[Sale, LedgerRow]] | None:
+    """Pair sales with rows in their order, as well as it goes; None where it does not.
+
+    `unsold` is how many requests arrived and sold nothing: each may have an estimate, because
+    nobody told the gateway that it would not be charged.
+    """
     best: list[tuple[Sale, LedgerRow]] | None = None
     for places in combinations(range(len(rows)), len(sales)):
         others = [row for at, row in enumerate(rows) if at not in places]
-        if any(row.certainty is not Certainty.ABORTED for row in others):
+        if any(row.certainty is Certainty.MEASURED for row in others):
+            continue
+        if sum(row.certainty is Certainty.ESTIMATED for row in others) > unsold:
             continue
         pairs = [(sale, rows[place]) for sale, place in zip(sales, places, strict=True)]
         if any(sale.format != row.provider for sale, row in pairs):

@@ -86,7 +86,7 @@ async def play(house: House, till: Till, options: Options) -> Result:
         rows = [row for user in users for row in await read_rows(store, user)]
         verdict = compare(sales, rows, callers.completed)
         verdict.faults += await check_sums(house, store, list(users), rows)
-        flush_was_told = await _flush(house, store, list(users), rows, verdict)
+        flush_was_told = await _flush(house, store, users, rows, verdict)
     return Result(
         verdict=verdict,
         killed=havoc.killed,
@@ -163,11 +163,19 @@ async def _wait_for_ends(till: Till) -> list[Any]:
 
 
 async def _flush(
-    house: House, store: RedisStore, users: list[str], rows: list[LedgerRow], verdict: Verdict
+    house: House,
+    store: RedisStore,
+    users: Mapping[str, str],
+    rows: list[LedgerRow],
+    verdict: Verdict,
 ) -> bool:
     """Empty the store: usage comes back from the spools. Returns whether it was told in the log."""
     before = house.log_path.stat().st_size
     await store.run("FLUSHALL")
+    for token in users.values():
+        status = await asyncio.to_thread(house.status_of_chat, token)
+        if status != 401:
+            verdict.faults.append(f"after a flush somebody nobody knows is answered with {status}")
     deadline = time.monotonic() + 30
     wanted = sorted((row.request_id, row.attempt) for row in rows)
     while True:

@@ -155,6 +155,17 @@ class House:
             self._process.kill()
             self._process.wait()
 
+    def status_of_chat(self, token: str) -> int:
+        """Ask one question with a token, and return the answer's status."""
+        body = {"model": "openai/sandbox-echo", "messages": [{"role": "user", "content": "Hello"}]}
+        return httpx.post(
+            f"http://127.0.0.1:{self.port}/v1/chat/completions",
+            json=body,
+            headers={"authorization": f"Bearer {token}"},
+            timeout=30,
+            trust_env=False,
+        ).status_code
+
     def admin(self, method: str, path: str, body: Any = None, token: str | None = None) -> Any:
         """Make a request, which must succeed; as the administrator unless a token is given."""
         answer = httpx.request(

@@ -1,10 +1,13 @@
-"""The crash harness at a size that `make test` can afford (`crash_ledger.py` is the full one)."""
+"""The crash harness at a small size (`crash_ledger.py` is the full one)."""
 
 from pathlib import Path
+
+import pytest
 
 from tests.faults.crash_ledger import Options, run
 
 
+@pytest.mark.slow
 def test_g13_g14_g15_every_sale_has_its_row_whatever_is_killed(tmp_path: Path) -> None:
     """G-03, G-09, G-13, G-14, G-15, H-08. Workers, gateway and store die under load."""
     result = run(tmp_path / "house", Options(kills=12, callers=8, users=3, other_share=0.0))
